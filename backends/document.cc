@@ -1,0 +1,292 @@
+#include "backends/document.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+#include <utility>
+
+#include "backends/base/json.h"
+
+namespace modelref {
+namespace {
+
+// A document of more records than this is indexed in many shards, so that a change copies a small
+// one.
+constexpr size_t kSingleShardRecords = 1024;
+constexpr size_t kShards = 1024;
+
+uint64_t NameHash(const Sha256Digest& digest) {
+  uint64_t hash = 0;
+  for (size_t i = 0; i < 8; ++i) hash = (hash << 8) | digest[i];
+  return hash;
+}
+
+// The size of a JSON string, quotes included.
+size_t QuotedSize(absl::string_view text) {
+  size_t size = 2;
+  for (const char c : text) size += (c == '"' || c == '\\') ? 2 : 1;
+  return size;
+}
+
+// Collects entries in order and closes a chunk wherever the one-pass rule does.
+class Chunker {
+ public:
+  void Add(const Entry& entry) {
+    open_.push_back(entry);
+    if (open_.size() == kMaxChunkRecords || entry.record->ends_chunk) Close();
+  }
+  void Reuse(std::shared_ptr<const Chunk> chunk) { chunks_.push_back(std::move(chunk)); }
+  // True between chunks: an old chunk that starts here is a chunk of the new document as well.
+  bool aligned() const { return open_.empty(); }
+  std::vector<std::shared_ptr<const Chunk>> Finish() {
+    if (!open_.empty()) Close();
+    return std::move(chunks_);
+  }
+
+ private:
+  void Close() {
+    auto chunk = std::make_shared<Chunk>();
+    for (const Entry& entry : open_) {
+      hasher_.Add(entry.record->name, entry.record->etag);
+      chunk->size_bytes += QuotedSize(entry.record->name) + 1 + entry.record->json.size() + 1;
+    }
+    chunk->hash = hasher_.Finish();
+    chunk->entries = std::move(open_);
+    open_.clear();
+    chunks_.push_back(std::move(chunk));
+  }
+
+  ChunkHasher hasher_;
+  std::vector<Entry> open_;
+  std::vector<std::shared_ptr<const Chunk>> chunks_;
+};
+
+bool IsClosed(const Chunk& chunk) {
+  return chunk.entries.size() == kMaxChunkRecords || chunk.entries.back().record->ends_chunk;
+}
+
+}  // namespace
+
+RecordPtr MakeRecord(std::string name, std::string json) {
+  auto record = std::make_shared<Record>();
+  const Sha256Digest name_digest = Sha256(name);
+  record->name_hash = NameHash(name_digest);
+  record->ends_chunk = name_digest[0] == 0;
+  record->etag = RecordEtag(json);
+  record->name = std::move(name);
+  record->json = std::move(json);
+  return record;
+}
+
+// Builds a new Document from the parts of an old one.
+class DocumentBuilder {
+ public:
+  explicit DocumentBuilder(const Document& base) : base_(base) {}
+
+  DocumentPtr Build(const std::vector<RecordChange>& changes, uint64_t mod_revision) {
+    Fold(changes, mod_revision);
+    auto document = std::shared_ptr<Document>(new Document(base_));
+    document->chunks_ = Rechunk();
+    document->next_order_ = base_.next_order_ + appended_.size();
+    Summarise(document.get());
+    Reindex(document.get());
+    return document;
+  }
+
+  static DocumentPtr FromScratch(std::vector<RecordPtr> records, uint64_t mod_revision) {
+    auto document = std::shared_ptr<Document>(new Document);
+    Chunker chunker;
+    for (RecordPtr& record : records) {
+      chunker.Add(Entry{std::move(record), document->next_order_++, mod_revision});
+    }
+    document->chunks_ = chunker.Finish();
+    Summarise(document.get());
+    IndexAll(document.get());
+    return document;
+  }
+
+  static DocumentPtr Stamped(const Document& base, uint64_t mod_revision) {
+    auto document = std::shared_ptr<Document>(new Document(base));
+    for (std::shared_ptr<const Chunk>& chunk : document->chunks_) {
+      auto stamped = std::make_shared<Chunk>(*chunk);
+      for (Entry& entry : stamped->entries) entry.mod_revision = mod_revision;
+      chunk = std::move(stamped);
+    }
+    IndexAll(document.get());
+    return document;
+  }
+
+ private:
+  // Reduces the changes to what happens to each old place and what is appended.
+  void Fold(const std::vector<RecordChange>& changes, uint64_t mod_revision) {
+    std::unordered_map<std::string, size_t> appended_at;
+    std::vector<Entry> appended;
+    for (const RecordChange& change : changes) {
+      const auto pending = appended_at.find(change.name);
+      if (pending != appended_at.end()) {
+        appended[pending->second].record = change.after;
+        if (change.after == nullptr) appended_at.erase(pending);
+        continue;
+      }
+      const Entry* old = base_.Find(change.name);
+      const auto replaced = old == nullptr ? replaced_.end() : replaced_.find(old->order);
+      const bool present =
+          old != nullptr && (replaced == replaced_.end() || replaced->second.record != nullptr);
+      if (present) {
+        replaced_[old->order] = Entry{change.after, old->order, mod_revision};
+        old_names_[old->order] = old->record;
+      } else if (change.after != nullptr) {
+        appended_at[change.name] = appended.size();
+        appended.push_back(Entry{change.after, 0, mod_revision});
+      }
+    }
+    uint64_t order = base_.next_order_;
+    for (Entry& entry : appended) {
+      if (entry.record == nullptr) continue;
+      entry.order = order++;
+      appended_.push_back(std::move(entry));
+    }
+  }
+
+  std::vector<std::shared_ptr<const Chunk>> Rechunk() const {
+    Chunker chunker;
+    auto next = replaced_.begin();
+    for (size_t i = 0; i < base_.chunks_.size(); ++i) {
+      const auto& chunk = base_.chunks_[i];
+      const bool touched = next != replaced_.end() && next->first <= chunk->entries.back().order;
+      const bool grows = i + 1 == base_.chunks_.size() && !appended_.empty() && !IsClosed(*chunk);
+      // An open chunk in the middle cannot be: only the last one may lack its end.
+      if (!touched && !grows && chunker.aligned()) {
+        chunker.Reuse(chunk);
+        continue;
+      }
+      for (const Entry& entry : chunk->entries) {
+        if (next == replaced_.end() || next->first != entry.order) {
+          chunker.Add(entry);
+          continue;
+        }
+        if (next->second.record != nullptr) chunker.Add(next->second);
+        ++next;
+      }
+    }
+    for (const Entry& entry : appended_) chunker.Add(entry);
+    return chunker.Finish();
+  }
+
+  static void Summarise(Document* document) {
+    std::vector<Etag> hashes;
+    hashes.reserve(document->chunks_.size());
+    document->record_count_ = 0;
+    uint64_t members = 0;
+    for (const auto& chunk : document->chunks_) {
+      hashes.push_back(chunk->hash);
+      document->record_count_ += chunk->entries.size();
+      members += chunk->size_bytes;
+    }
+    document->etag_ = DocumentEtag(hashes);
+    // Every member counted a comma; the last has none.
+    document->size_bytes_ = 2 + (members == 0 ? 0 : members - 1);
+  }
+
+  void Reindex(Document* document) const {
+    const bool outgrown =
+        document->shards_.size() == 1 && document->record_count_ > kSingleShardRecords;
+    if (document->shards_.empty() || outgrown) {
+      IndexAll(document);
+      return;
+    }
+    std::map<size_t, Document::Shard> copies;
+    const auto shard_of = [&](const Record& record) -> Document::Shard& {
+      const size_t index = record.name_hash % document->shards_.size();
+      const auto [it, fresh] = copies.try_emplace(index);
+      if (fresh) it->second = *document->shards_[index];
+      return it->second;
+    };
+    for (const auto& [order, entry] : replaced_) {
+      Document::Shard& shard = shard_of(*old_names_.at(order));
+      const auto at = std::find_if(shard.begin(), shard.end(),
+                                   [order = order](const Entry& e) { return e.order == order; });
+      if (entry.record == nullptr) {
+        shard.erase(at);
+      } else {
+        *at = entry;
+      }
+    }
+    for (const Entry& entry : appended_) Insert(entry, &shard_of(*entry.record));
+    for (auto& [index, shard] : copies) {
+      document->shards_[index] = std::make_shared<const Document::Shard>(std::move(shard));
+    }
+  }
+
+  static void Insert(const Entry& entry, Document::Shard* shard) {
+    const auto at = std::upper_bound(
+        shard->begin(), shard->end(), entry,
+        [](const Entry& a, const Entry& b) { return a.record->name_hash < b.record->name_hash; });
+    shard->insert(at, entry);
+  }
+
+  static void IndexAll(Document* document) {
+    const size_t shard_count = document->record_count_ > kSingleShardRecords ? kShards : 1;
+    std::vector<Document::Shard> shards(shard_count);
+    document->ForEach([&](const Entry& entry) {
+      shards[entry.record->name_hash % shard_count].push_back(entry);
+    });
+    document->shards_.clear();
+    for (Document::Shard& shard : shards) {
+      std::sort(shard.begin(), shard.end(), [](const Entry& a, const Entry& b) {
+        return a.record->name_hash < b.record->name_hash;
+      });
+      document->shards_.push_back(std::make_shared<const Document::Shard>(std::move(shard)));
+    }
+  }
+
+  const Document& base_;
+  std::map<uint64_t, Entry> replaced_;  // By order; a null record is a delete.
+  std::map<uint64_t, RecordPtr> old_names_;
+  std::vector<Entry> appended_;
+};
+
+DocumentPtr Document::Empty() {
+  static const DocumentPtr* const empty = new DocumentPtr(FromRecords({}));
+  return *empty;
+}
+
+DocumentPtr Document::FromRecords(std::vector<RecordPtr> records, uint64_t mod_revision) {
+  return DocumentBuilder::FromScratch(std::move(records), mod_revision);
+}
+
+DocumentPtr Document::Apply(const std::vector<RecordChange>& changes, uint64_t mod_revision) const {
+  return DocumentBuilder(*this).Build(changes, mod_revision);
+}
+
+DocumentPtr Document::WithRevision(uint64_t mod_revision) const {
+  return DocumentBuilder::Stamped(*this, mod_revision);
+}
+
+const Entry* Document::Find(absl::string_view name) const {
+  const uint64_t hash = NameHash(Sha256(name));
+  const Shard& shard = *shards_[hash % shards_.size()];
+  auto at = std::lower_bound(
+      shard.begin(), shard.end(), hash,
+      [](const Entry& entry, uint64_t value) { return entry.record->name_hash < value; });
+  for (; at != shard.end() && at->record->name_hash == hash; ++at) {
+    if (at->record->name == name) return &*at;
+  }
+  return nullptr;
+}
+
+std::string Document::ToJson() const {
+  std::string json;
+  json.reserve(size_bytes_);
+  json.push_back('{');
+  ForEach([&](const Entry& entry) {
+    if (json.size() > 1) json.push_back(',');
+    AppendCanonicalString(entry.record->name, &json);
+    json.push_back(':');
+    json.append(entry.record->json);
+  });
+  json.push_back('}');
+  return json;
+}
+
+}  // namespace modelref

@@ -1,0 +1,251 @@
+#include "backends/document_parser.h"
+
+#include <rapidjson/reader.h>
+
+#include <algorithm>
+#include <limits>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "backends/base/categories.h"
+#include "backends/base/json.h"
+#include "backends/base/json_errors.h"
+#include "backends/base/json_huge_numbers.h"
+#include "backends/base/json_surrogates.h"
+#include "backends/record_writer.h"
+
+namespace modelref {
+namespace {
+
+// In place: strings are decoded where they stand, nothing is copied on the way to the writer.
+constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseNumbersAsStringsFlag |
+                            rapidjson::kParseIterativeFlag | rapidjson::kParseNanAndInfFlag |
+                            rapidjson::kParseStopWhenDoneFlag;
+constexpr size_t kShownNameBytes = 512;
+
+struct FoundProblem {
+  std::string name;
+  size_t offset;
+  std::string reason;
+};
+
+// Receives the events of one document and turns each member of the top object into a record.
+class DocumentHandler {
+ public:
+  DocumentHandler(const ParseLimits& limits, rapidjson::InsituStringStream& stream,
+                  const HugeNumbers& huge_numbers)
+      : stream_(stream),
+        huge_numbers_(huge_numbers),
+        writer_(limits.record_bytes, limits.record_depth) {}
+
+  bool Null() { return Scalar("null"); }
+  bool Bool(bool value) { return Scalar(value ? "true" : "false"); }
+  bool Int(int) { return false; }
+  bool Uint(unsigned) { return false; }
+  bool Int64(int64_t) { return false; }
+  bool Uint64(uint64_t) { return false; }
+  bool Double(double) { return false; }
+  bool RawNumber(const char* text, rapidjson::SizeType size, bool) {
+    absl::string_view lexeme(text, size);
+    if (!huge_numbers_.empty()) {
+      if (const auto it = huge_numbers_.find(numbers_); it != huge_numbers_.end()) {
+        lexeme = it->second;
+      }
+    }
+    ++numbers_;
+    if (!IsFiniteLexeme(lexeme)) writer_.Refuse(absl::StrCat("holds ", lexeme));
+    return Scalar(lexeme);
+  }
+  bool String(const char* text, rapidjson::SizeType size, bool) {
+    if (depth_ < 2) return NotAnObject();
+    writer_.String(absl::string_view(text, size));
+    return true;
+  }
+  bool Key(const char* text, rapidjson::SizeType size, bool) {
+    if (depth_ > 1) {
+      writer_.Key(absl::string_view(text, size));
+      return true;
+    }
+    name_.assign(text, size);
+    name_offset_ = stream_.Tell();
+    writer_.Reset();
+    return true;
+  }
+  bool StartObject() { return Open('{'); }
+  bool StartArray() {
+    if (depth_ == 1) writer_.Refuse("is not a JSON object");
+    return Open('[');
+  }
+  bool EndObject(rapidjson::SizeType) { return Close('}'); }
+  bool EndArray(rapidjson::SizeType) { return Close(']'); }
+
+  bool not_an_object() const { return not_an_object_; }
+  std::vector<RecordPtr>& records() { return records_; }
+  std::vector<FoundProblem>& problems() { return problems_; }
+
+ private:
+  bool Scalar(absl::string_view lexeme) {
+    if (depth_ < 2) return NotAnObject();
+    writer_.Scalar(lexeme);
+    return true;
+  }
+
+  bool NotAnObject() {
+    if (depth_ == 0) {
+      not_an_object_ = true;
+      return false;
+    }
+    writer_.Refuse("is not a JSON object");
+    Finish();
+    return true;
+  }
+
+  bool Open(char bracket) {
+    if (depth_ == 0 && bracket == '[') return NotAnObject();
+    if (++depth_ > 1) writer_.Open(bracket);
+    return true;
+  }
+
+  bool Close(char bracket) {
+    if (--depth_ == 0) return true;
+    writer_.Close(bracket);
+    if (depth_ == 1) Finish();
+    return true;
+  }
+
+  void Finish() {
+    if (writer_.refusal().empty()) {
+      if (const absl::Status status = ValidateModelName(name_); !status.ok()) {
+        writer_.Refuse(std::string(status.message()));
+      }
+    }
+    if (!writer_.refusal().empty()) {
+      problems_.push_back({name_, name_offset_, writer_.refusal()});
+      // The last value of a repeated name decides, also when it cannot be shown.
+      if (const auto it = places_.find(name_); it != places_.end()) records_[it->second] = nullptr;
+      return;
+    }
+    std::string json = writer_.json();
+    if (writer_.has_duplicates()) {
+      // Rare enough to build a tree for it.
+      if (absl::StatusOr<Json> tree = ParseJson(json); tree.ok()) json = CanonicalJson(*tree);
+    }
+    const auto [it, is_new] = places_.try_emplace(name_, records_.size());
+    RecordPtr record = MakeRecord(std::move(name_), std::move(json));
+    if (is_new) {
+      records_.push_back(std::move(record));
+    } else {
+      records_[it->second] = std::move(record);
+    }
+  }
+
+  rapidjson::InsituStringStream& stream_;
+  const HugeNumbers& huge_numbers_;
+  RecordWriter writer_;
+  size_t depth_ = 0;
+  size_t numbers_ = 0;
+  bool not_an_object_ = false;
+  std::string name_;
+  size_t name_offset_ = 0;
+  std::vector<RecordPtr> records_;
+  std::unordered_map<std::string, size_t> places_;
+  std::vector<FoundProblem> problems_;
+};
+
+absl::Status CheckEncoding(absl::string_view text) {
+  if (text.size() >= std::numeric_limits<int32_t>::max()) {
+    return absl::InvalidArgumentError("line 1, column 1: 2 GiB or more of JSON in one piece");
+  }
+  if (absl::StartsWith(text, "\xEF\xBB\xBF")) {
+    return absl::InvalidArgumentError(
+        "line 1, column 1: begins with a UTF-8 byte order mark, which JSON does not allow");
+  }
+  if (const size_t bad = FindInvalidUtf8(text); bad != text.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(DescribeOffset(text, bad), ": not UTF-8"));
+  }
+  return absl::OkStatus();
+}
+
+// Where an offset of the parsed text lies in the original.
+size_t OriginalOffset(absl::string_view original, absl::string_view source, size_t offset) {
+  return original.size() == source.size() ? offset : OffsetBeforeWtf8(source, offset);
+}
+
+std::string Shown(absl::string_view name) {
+  std::string shown(name.substr(0, kShownNameBytes));
+  while (!IsValidUtf8(shown)) shown.pop_back();
+  return shown;
+}
+
+// Lines are counted once from the front, because problems come in source order.
+std::vector<RecordProblem> WithLines(absl::string_view original, absl::string_view source,
+                                     std::vector<FoundProblem> found) {
+  std::vector<RecordProblem> problems;
+  size_t line = 1;
+  size_t counted = 0;
+  for (FoundProblem& problem : found) {
+    const size_t offset =
+        std::min(OriginalOffset(original, source, problem.offset), original.size());
+    line += static_cast<size_t>(
+        std::count(original.begin() + static_cast<ptrdiff_t>(counted),
+                   original.begin() + static_cast<ptrdiff_t>(std::max(offset, counted)), '\n'));
+    counted = std::max(offset, counted);
+    problems.push_back({Shown(problem.name), line, std::move(problem.reason)});
+  }
+  return problems;
+}
+
+struct Attempt {
+  absl::StatusOr<ParsedDocument> parsed;
+  bool has_huge_number = false;
+};
+
+Attempt TryParse(absl::string_view original, absl::string_view source, const ParseLimits& limits,
+                 std::string* buffer, const HugeNumbers& huge_numbers) {
+  rapidjson::InsituStringStream stream(buffer->data());
+  DocumentHandler handler(limits, stream, huge_numbers);
+  rapidjson::Reader reader;
+  const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, handler);
+  const auto error_at = [&](size_t offset, absl::string_view reason) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        DescribeOffset(original, OriginalOffset(original, source, offset)), ": ", reason));
+  };
+  if (result.IsError()) {
+    return {error_at(result.Offset(), handler.not_an_object()
+                                          ? "a JSON object of records by model name is expected"
+                                          : JsonErrorReason(result.Code())),
+            result.Code() == rapidjson::kParseErrorNumberTooBig};
+  }
+  const size_t rest = source.find_first_not_of(" \t\r\n", stream.Tell());
+  if (rest != absl::string_view::npos) {
+    return {error_at(rest, "more text after the JSON value")};
+  }
+  ParsedDocument parsed;
+  std::vector<RecordPtr>& records = handler.records();
+  std::erase(records, nullptr);
+  parsed.document = Document::FromRecords(std::move(records));
+  parsed.problems = WithLines(original, source, std::move(handler.problems()));
+  return {std::move(parsed)};
+}
+
+}  // namespace
+
+absl::StatusOr<ParsedDocument> ParseDocument(absl::string_view text, const ParseLimits& limits) {
+  if (absl::Status status = CheckEncoding(text); !status.ok()) return status;
+  std::string rewritten;
+  absl::string_view source = text;
+  if (MayHaveLoneSurrogate(text)) {
+    rewritten = LoneSurrogatesToWtf8(text);
+    source = rewritten;
+  }
+  std::string buffer(source);
+  Attempt attempt = TryParse(text, source, limits, &buffer, {});
+  if (!attempt.has_huge_number) return std::move(attempt.parsed);
+  buffer.assign(source.data(), source.size());
+  const HugeNumbers huge_numbers = HideHugeNumbers(&buffer);
+  return TryParse(text, source, limits, &buffer, huge_numbers).parsed;
+}
+
+}  // namespace modelref

@@ -1,0 +1,19 @@
+#pragma once
+
+// The commands by area, each described next to its code.
+
+#include <vector>
+
+#include "clients/modelrefctl/command_table.h"
+
+namespace modelref::ctl {
+
+std::vector<CommandSpec> CategoryCommands();
+std::vector<CommandSpec> ModelCommands();
+std::vector<CommandSpec> WatchCommands();
+std::vector<CommandSpec> ServerCommands();
+std::vector<CommandSpec> ImportCommands();
+std::vector<CommandSpec> ContextCommands();
+std::vector<CommandSpec> HelpCommands();
+
+}  // namespace modelref::ctl

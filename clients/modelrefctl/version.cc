@@ -1,0 +1,7 @@
+#include "clients/modelrefctl/version.h"
+
+namespace modelref::ctl {
+
+absl::string_view Version() { return MODELREF_VERSION; }
+
+}  // namespace modelref::ctl

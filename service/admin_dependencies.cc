@@ -1,0 +1,72 @@
+#include "service/admin_dependencies.h"
+
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace modelref {
+namespace {
+
+constexpr uint64_t kLittleSpace = uint64_t{100} << 20;
+
+v1::Dependency Make(absl::string_view name, v1::DependencyState state, absl::string_view detail) {
+  v1::Dependency dependency;
+  dependency.set_name(std::string(name));
+  dependency.set_state(state);
+  dependency.set_detail(std::string(detail));
+  return dependency;
+}
+
+}  // namespace
+
+v1::Dependency CheckDirectory(absl::string_view name, const std::string& path, bool needs_writing) {
+  v1::Dependency dependency = Make(name, v1::DEPENDENCY_STATE_OK, path);
+  dependency.set_required(true);
+  const auto worse = [&](v1::DependencyState state, absl::string_view what) {
+    dependency.set_state(state);
+    dependency.set_detail(absl::StrCat(path, ": ", what));
+  };
+  struct stat info;
+  const bool is_directory = stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+  const bool readable = is_directory && access(path.c_str(), R_OK | X_OK) == 0;
+  const bool writable = is_directory && access(path.c_str(), W_OK | X_OK) == 0;
+  dependency.set_readable(readable);
+  dependency.set_writable(writable);
+  struct statvfs space;
+  const bool has_space = statvfs(path.c_str(), &space) == 0;
+  if (has_space) dependency.set_free_bytes(uint64_t{space.f_bavail} * space.f_frsize);
+  if (!is_directory) {
+    worse(v1::DEPENDENCY_STATE_FAILED, "no such directory");
+  } else if (!readable) {
+    worse(v1::DEPENDENCY_STATE_FAILED, "cannot be read");
+  } else if (needs_writing && !writable) {
+    worse(v1::DEPENDENCY_STATE_DEGRADED, "cannot be written");
+  } else if (needs_writing && has_space && dependency.free_bytes() < kLittleSpace) {
+    worse(v1::DEPENDENCY_STATE_DEGRADED, "less than 100 MiB is free");
+  }
+  return dependency;
+}
+
+v1::Dependency CheckNotifications(bool active) {
+  return active ? Make("file_notifications", v1::DEPENDENCY_STATE_OK, "inotify")
+                : Make("file_notifications", v1::DEPENDENCY_STATE_DEGRADED,
+                       "inotify is not available; changes are noticed by polling");
+}
+
+std::vector<v1::Dependency> FromHealthReports(const std::vector<HealthReport>& reports) {
+  std::vector<v1::Dependency> dependencies;
+  for (const HealthReport& report : reports) {
+    const bool ok = report.status.ok();
+    dependencies.push_back(Make(report.name,
+                                ok ? v1::DEPENDENCY_STATE_OK : v1::DEPENDENCY_STATE_FAILED,
+                                ok ? "" : report.status.message()));
+  }
+  return dependencies;
+}
+
+}  // namespace modelref

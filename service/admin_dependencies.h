@@ -1,0 +1,25 @@
+#pragma once
+
+// How things a server depends on are told to AdminService.CheckDependencies. Everything here may
+// block on a file system.
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "backends/backend.h"
+#include "modelref/v1/admin.pb.h"
+
+namespace modelref {
+
+// A directory: whether it can be read and, where `needs_writing`, written, and how much is free.
+// FAILED when it cannot be read, DEGRADED when it can only be read or less than 100 MiB is free.
+v1::Dependency CheckDirectory(absl::string_view name, const std::string& path, bool needs_writing);
+
+// File notifications: DEGRADED without them, because changes are then noticed by the poll alone.
+v1::Dependency CheckNotifications(bool active);
+
+// The reports of the backends' probes: FAILED where one is not OK. `required` of none is set.
+std::vector<v1::Dependency> FromHealthReports(const std::vector<HealthReport>& reports);
+
+}  // namespace modelref

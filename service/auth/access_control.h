@@ -1,0 +1,54 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "service/auth/authenticator.h"
+#include "service/auth/caller.h"
+#include "service/auth/policy.h"
+
+namespace modelref {
+
+struct AccessOptions {
+  // Null: no source of identities (authentication is off).
+  std::shared_ptr<const Authenticator> authenticator;
+  // Accept secrets over plaintext from beyond this machine.
+  bool allow_plaintext_secrets = false;
+};
+
+// Decides who may call what. Two regimes:
+//
+//   authentication off  Processes of this machine (unix socket, loopback) may do everything. Others
+//                       may read and do nothing else. Credentials are not looked at.
+//   authentication on   A credential makes the caller what its source says. Without one a caller
+//                       may read, from wherever.
+//
+// Methods without a row in the policy are refused. Thread-safe.
+class AccessControl {
+ public:
+  explicit AccessControl(AccessOptions options) : options_(std::move(options)) {}
+
+  bool authentication_on() const { return options_.authenticator != nullptr; }
+
+  // The caller of an admitted call.
+  //   PERMISSION_DENIED  LOOPBACK_ONLY         authentication is off and the peer is remote.
+  //                      ROLE_REQUIRED         the metadata "role" names it.
+  //                      PLAINTEXT_CREDENTIAL  a secret that others could have read.
+  //   UNAUTHENTICATED    CREDENTIAL_MISSING    nothing was sent and reading is not enough.
+  //   and what Authenticator::Identify says.
+  absl::StatusOr<Caller> Admit(absl::string_view method, const Credentials& credentials) const;
+
+  // The same decision for a part of a call that needs more than its method, such as force_refresh
+  // or a direct write. `what` names it in the message.
+  absl::Status Require(const Caller& caller, Role role, absl::string_view what) const;
+
+ private:
+  absl::StatusOr<Caller> Identify(const Credentials& credentials) const;
+
+  const AccessOptions options_;
+};
+
+}  // namespace modelref

@@ -1,0 +1,53 @@
+#include "service/catalogue.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "backends/base/error.h"
+#include "backends/base/status_macros.h"
+#include "service/watch/wire.h"
+
+namespace modelref {
+namespace {
+
+absl::Status NotBuilt(absl::string_view field) {
+  return Error(absl::StatusCode::kUnimplemented, "NOT_BUILT",
+               absl::StrCat("this server does not implement ", field, " yet"),
+               {.metadata = {{"field", std::string(field)}}});
+}
+
+}  // namespace
+
+absl::Status CheckBuilt(const v1::ReadOptions& read) {
+  if (read.has_min_position()) return NotBuilt("read.min_position");
+  if (read.at_case() != v1::ReadOptions::AT_NOT_SET) return NotBuilt("read.at");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<DocumentKey> ResolveDocument(const Catalogue& catalogue, const std::string& category,
+                                            v1::Format format) {
+  const std::string name = ResolveCategoryAlias(category);
+  if (catalogue.registry.Find(name) == nullptr) {
+    return Error(absl::StatusCode::kNotFound, "CATEGORY_NOT_FOUND",
+                 absl::StrCat("no category \"", category.substr(0, kMaxCategoryNameBytes), "\""),
+                 {.metadata = {{"category", category.substr(0, kMaxCategoryNameBytes)}}});
+  }
+  ASSIGN_OR_RETURN(const Format resolved, FromProto(format, catalogue.canonical_format));
+  return DocumentKey{name, resolved};
+}
+
+absl::StatusOr<DocumentView> ViewOf(RootPtr root, const DocumentKey& key) {
+  const DocumentState* state = root->Find(key);
+  if (!state->damage.ok()) return Annotated(state->damage, key.ToString());
+  return DocumentView{std::move(root), state};
+}
+
+absl::StatusOr<DocumentView> OpenDocument(const Catalogue& catalogue, const DocumentKey& key) {
+  return ViewOf(catalogue.store.root(), key);
+}
+
+void FillHeader(const Catalogue& catalogue, const DocumentView& view, v1::ResponseHeader* header) {
+  FillHeader(*view.root, catalogue.node_id, *view.state, catalogue.clock.TimeNow(), header);
+}
+
+}  // namespace modelref

@@ -1,0 +1,176 @@
+#include "service/category_stream.h"
+
+#include <atomic>
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "backends/base/error.h"
+#include "service/rpc/bytes.h"
+
+namespace modelref {
+namespace {
+
+// The refresh that precedes a stream, run elsewhere: a queue's thread must not wait for files.
+class PendingRefresh {
+ public:
+  // Begins at once when one was asked for.
+  PendingRefresh(const Catalogue& catalogue, Executor& executor, const RefreshPlan& plan,
+                 Waker waker)
+      : state_(std::make_shared<State>()) {
+    if (!plan.refresh) {
+      state_->done = true;
+      return;
+    }
+    status_ = executor.Submit(
+        [state = state_, refresh = catalogue.refresh, keys = plan.keys, waker = std::move(waker)] {
+          // A source that cannot be read shows in the answer as stale content or as the document's
+          // error.
+          for (const DocumentKey& key : keys) refresh(key).IgnoreError();
+          state->done = true;
+          waker.Wake();
+        });
+  }
+
+  bool done() const { return state_->done; }
+  const absl::Status& status() const { return status_; }
+
+ private:
+  struct State {
+    std::atomic<bool> done{false};
+  };
+  std::shared_ptr<State> state_;
+  absl::Status status_;
+};
+
+StreamStep Send(const google::protobuf::MessageLite& message) {
+  absl::StatusOr<grpc::ByteBuffer> bytes = SerializeMessage(message);
+  if (!bytes.ok()) return EndStream{bytes.status()};
+  return SendMessage{*std::move(bytes)};
+}
+
+class CategoryStream final : public StreamSource {
+ public:
+  CategoryStream(const Catalogue& catalogue, Executor& executor, RefreshPlan plan,
+                 DocumentParts::Options options, Waker waker)
+      : catalogue_(catalogue),
+        key_(plan.keys.front()),
+        options_(std::move(options)),
+        refresh_(catalogue, executor, plan, std::move(waker)) {}
+
+  StreamStep Next(StreamPhase) override {
+    if (!refresh_.status().ok()) return EndStream{refresh_.status()};
+    if (!refresh_.done()) return WaitForWake{};
+    if (!parts_.has_value()) {
+      if (absl::Status opened = Open(); !opened.ok()) return EndStream{opened};
+    }
+    v1::StreamCategoryResponse response;
+    if (!parts_->Next(&response)) return EndStream{absl::OkStatus()};
+    *response.mutable_header() = header_;
+    return Send(response);
+  }
+
+ private:
+  absl::Status Open() {
+    absl::StatusOr<DocumentView> view = OpenDocument(catalogue_, key_);
+    if (!view.ok()) return view.status();
+    FillHeader(catalogue_, *view, &header_);
+    absl::StatusOr<DocumentParts> parts = DocumentParts::Create(*std::move(view), options_);
+    if (!parts.ok()) return parts.status();
+    parts_ = *std::move(parts);
+    return absl::OkStatus();
+  }
+
+  const Catalogue& catalogue_;
+  const DocumentKey key_;
+  const DocumentParts::Options options_;
+  PendingRefresh refresh_;
+  v1::ResponseHeader header_;
+  std::optional<DocumentParts> parts_;
+};
+
+class AllCategoriesStream final : public StreamSource {
+ public:
+  AllCategoriesStream(const Catalogue& catalogue, Executor& executor, RefreshPlan plan,
+                      bool source_text, std::map<std::string, std::string> known, Waker waker)
+      : catalogue_(catalogue),
+        keys_(plan.keys),
+        source_text_(source_text),
+        known_(std::move(known)),
+        refresh_(catalogue, executor, plan, std::move(waker)) {}
+
+  StreamStep Next(StreamPhase) override {
+    if (!refresh_.status().ok()) return EndStream{refresh_.status()};
+    if (!refresh_.done()) return WaitForWake{};
+    if (root_ == nullptr) root_ = catalogue_.store.root();
+    v1::FetchAllCategoriesResponse response;
+    while (!parts_.has_value() || !parts_->Next(&response)) {
+      if (next_ == keys_.size()) return EndStream{absl::OkStatus()};
+      if (const absl::Status opened = Open(keys_[next_++]); !opened.ok()) {
+        parts_.reset();
+        FillError(keys_[next_ - 1], opened, &response);
+        return Send(response);
+      }
+    }
+    *response.mutable_header() = header_;
+    return Send(response);
+  }
+
+ private:
+  absl::Status Open(const DocumentKey& key) {
+    absl::StatusOr<DocumentView> view = ViewOf(root_, key);
+    if (!view.ok()) return view.status();
+    header_.Clear();
+    FillHeader(catalogue_, *view, &header_);
+    DocumentParts::Options options;
+    options.source_text = source_text_;
+    if (const auto it = known_.find(key.category); it != known_.end()) {
+      options.if_none_match = it->second;
+    }
+    absl::StatusOr<DocumentParts> parts = DocumentParts::Create(*std::move(view), options);
+    if (!parts.ok()) return parts.status();
+    parts_ = *std::move(parts);
+    return absl::OkStatus();
+  }
+
+  void FillError(const DocumentKey& key, const absl::Status& error,
+                 v1::FetchAllCategoriesResponse* response) const {
+    const DocumentView view{root_, root_->Find(key)};
+    FillHeader(catalogue_, view, response->mutable_header());
+    v1::CategoryError* message = response->mutable_category_error();
+    message->set_category(key.category);
+    message->set_code(static_cast<int>(error.code()));
+    message->set_reason(ReasonOf(error));
+    message->set_message(std::string(error.message()));
+  }
+
+  const Catalogue& catalogue_;
+  const std::vector<DocumentKey> keys_;
+  const bool source_text_;
+  const std::map<std::string, std::string> known_;
+  PendingRefresh refresh_;
+  RootPtr root_;
+  size_t next_ = 0;
+  v1::ResponseHeader header_;
+  std::optional<DocumentParts> parts_;
+};
+
+}  // namespace
+
+std::unique_ptr<StreamSource> MakeCategoryStream(const Catalogue& catalogue, Executor& executor,
+                                                 RefreshPlan plan, DocumentParts::Options options,
+                                                 Waker waker) {
+  return std::make_unique<CategoryStream>(catalogue, executor, std::move(plan), std::move(options),
+                                          std::move(waker));
+}
+
+std::unique_ptr<StreamSource> MakeAllCategoriesStream(const Catalogue& catalogue,
+                                                      Executor& executor, RefreshPlan plan,
+                                                      bool source_text,
+                                                      std::map<std::string, std::string> known,
+                                                      Waker waker) {
+  return std::make_unique<AllCategoriesStream>(catalogue, executor, std::move(plan), source_text,
+                                               std::move(known), std::move(waker));
+}
+
+}  // namespace modelref

@@ -1,0 +1,57 @@
+#include "service/rpc/call.h"
+
+#include "absl/strings/str_cat.h"
+#include "backends/base/error.h"
+
+namespace modelref {
+
+Call::Call(Method* method, ServerState* state, Queue* queue)
+    : method_(method), state_(state), queue_(queue) {
+  queue_->CallAdded();
+}
+
+Call::~Call() {
+  if (context_.has_value()) {
+    // An answer that did not reach its peer is no success.
+    absl::StatusCode code = cut_off_ ? absl::StatusCode::kCancelled : result_;
+    if (cut_off_ && context_->deadline() <= options().clock->TimeNow()) {
+      code = absl::StatusCode::kDeadlineExceeded;
+    }
+    method_->counters.Finished(code, absl::FromChrono(SteadyClock::now() - began_));
+  }
+  queue_->CallRemoved();
+}
+
+void Call::Begin() {
+  began_ = SteadyClock::now();
+  context_.emplace(method_->entry->method, &grpc_context_, options().clock->TimeNow());
+  method_->counters.Started(request_.Length());
+}
+
+absl::Status Call::Admit() {
+  if (!options().admission) return absl::OkStatus();
+  absl::Status admitted = options().admission(*context_);
+  if (!admitted.ok()) state_->calls_not_admitted.fetch_add(1, std::memory_order_relaxed);
+  return admitted;
+}
+
+void Call::SendStarted() { queue_->WriteStarted(this, SteadyClock::now()); }
+
+void Call::SendEnded() { queue_->WriteEnded(this); }
+
+bool Call::OnGrpcDone() {
+  grpc_done_ = true;
+  cut_off_ = grpc_context_.IsCancelled();
+  if (cut_off_) context_->MarkCancelled();
+  return cut_off_;
+}
+
+absl::Status Call::CheckSize(const grpc::ByteBuffer& message) const {
+  const size_t size = message.Length();
+  if (size <= static_cast<size_t>(options().max_send_bytes)) return absl::OkStatus();
+  return Error(absl::StatusCode::kResourceExhausted, "RESPONSE_TOO_LARGE",
+               absl::StrCat("the answer has ", size, " bytes; the limit is ",
+                            options().max_send_bytes, ": ask for less or use a stream"));
+}
+
+}  // namespace modelref

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <optional>
+
+#include "absl/status/status.h"
+#include "service/rpc/call_context.h"
+#include "service/rpc/queue.h"
+#include "service/rpc/server_state.h"
+
+namespace modelref {
+
+// What calls of every kind have in common: they are posted to wait for a peer, begin, and end when
+// gRPC said so and every operation has come back. They own themselves and live on one queue's
+// thread.
+class Call : public OutboundWrite {
+ public:
+  Call(Method* method, ServerState* state, Queue* queue);
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
+
+  void CancelWrite() override { grpc_context_.TryCancel(); }
+
+ protected:
+  // Counts the call's end when it had begun.
+  ~Call() override;
+
+  // A peer's call has taken this object's place in the queue.
+  void Begin();
+  // The answer of the admission hook.
+  absl::Status Admit();
+  // The call's last words, as they are going out; what is counted in the end unless it is
+  // cancelled.
+  void SetResult(absl::StatusCode code) { result_ = code; }
+  void SendStarted();
+  void SendEnded();
+  // gRPC's word that the call is over on its side. Returns whether it was cut off.
+  bool OnGrpcDone();
+
+  const RpcServerOptions& options() const { return *state_->options; }
+  // `status` when it is not OK, else RESPONSE_TOO_LARGE when `message` is.
+  absl::Status CheckSize(const grpc::ByteBuffer& message) const;
+
+  Method* const method_;
+  ServerState* const state_;
+  Queue* const queue_;
+  grpc::ServerContext grpc_context_;
+  grpc::ByteBuffer request_;
+  std::optional<CallContext> context_;
+  bool grpc_done_ = false;  // gRPC owes nothing but the operations in flight.
+
+ private:
+  SteadyTime began_;
+  absl::StatusCode result_ = absl::StatusCode::kCancelled;
+  bool cut_off_ = false;
+};
+
+}  // namespace modelref

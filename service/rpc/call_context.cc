@@ -1,0 +1,77 @@
+#include "service/rpc/call_context.h"
+
+#include <grpcpp/server_context.h>
+
+#include <chrono>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+
+namespace modelref {
+namespace {
+
+absl::string_view ToView(grpc::string_ref text) { return {text.data(), text.size()}; }
+grpc::string_ref ToRef(absl::string_view text) { return {text.data(), text.size()}; }
+
+// gRPC encodes peers as URIs: "ipv6:%5B::1%5D:50051".
+std::string PercentDecoded(absl::string_view text) {
+  std::string decoded;
+  decoded.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    uint32_t byte = 0;
+    if (text[i] == '%' && i + 2 < text.size() && absl::ascii_isxdigit(text[i + 1]) &&
+        absl::ascii_isxdigit(text[i + 2]) && absl::SimpleHexAtoi(text.substr(i + 1, 2), &byte)) {
+      decoded.push_back(static_cast<char>(static_cast<unsigned char>(byte)));
+      i += 2;
+    } else {
+      decoded.push_back(text[i]);
+    }
+  }
+  return decoded;
+}
+
+}  // namespace
+
+bool IsLocalPeer(absl::string_view peer) {
+  for (absl::string_view local :
+       {"ipv4:127.", "ipv6:[::1]", "ipv6:[::ffff:127.", "unix:", "unix-abstract:"}) {
+    if (absl::StartsWith(peer, local)) return true;
+  }
+  return false;
+}
+
+CallContext::CallContext(absl::string_view method, const grpc::ServerContext* grpc_context,
+                         absl::Time received_at)
+    : method_(method), grpc_context_(grpc_context), received_at_(received_at) {}
+
+std::string CallContext::peer() const { return PercentDecoded(grpc_context_->peer()); }
+
+bool CallContext::is_local_peer() const { return IsLocalPeer(peer()); }
+
+std::optional<absl::string_view> CallContext::Metadata(absl::string_view key) const {
+  const auto& metadata = grpc_context_->client_metadata();
+  // Equal keys keep the order they came in; lower_bound finds the first.
+  const auto found = metadata.lower_bound(ToRef(key));
+  if (found == metadata.end() || ToView(found->first) != key) return std::nullopt;
+  return ToView(found->second);
+}
+
+std::vector<absl::string_view> CallContext::MetadataValues(absl::string_view key) const {
+  std::vector<absl::string_view> values;
+  const auto [first, last] = grpc_context_->client_metadata().equal_range(ToRef(key));
+  for (auto entry = first; entry != last; ++entry) values.push_back(ToView(entry->second));
+  return values;
+}
+
+absl::string_view CallContext::traceparent() const {
+  return Metadata("traceparent").value_or(absl::string_view());
+}
+
+absl::Time CallContext::deadline() const {
+  const std::chrono::system_clock::time_point deadline = grpc_context_->deadline();
+  if (deadline == std::chrono::system_clock::time_point::max()) return absl::InfiniteFuture();
+  return absl::FromChrono(deadline);
+}
+
+}  // namespace modelref

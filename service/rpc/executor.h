@@ -1,0 +1,3 @@
+#pragma once
+
+#include "backends/base/executor.h"  // IWYU pragma: export

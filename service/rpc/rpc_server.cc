@@ -1,0 +1,258 @@
+#include "service/rpc/rpc_server.h"
+
+#include <grpc/support/time.h>
+#include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "backends/base/error.h"
+#include "backends/base/status_macros.h"
+#include "service/rpc/listen_address.h"
+#include "service/rpc/server_state.h"
+#include "service/rpc/stream_queue.h"
+#include "service/rpc/unary_call.h"
+
+namespace modelref {
+namespace {
+
+// Linking gRPC's reflection library puts its service into every server of the process; ours serves
+// what is registered and nothing else.
+class NoPlugins final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    plugins->clear();
+  }
+};
+
+int QueueCount(int wanted) {
+  if (wanted > 0) return wanted;
+  return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
+}
+
+int Millis(absl::Duration duration) {
+  return static_cast<int>(std::clamp<int64_t>(absl::ToInt64Milliseconds(duration), 1, INT_MAX));
+}
+
+SteadyClock::duration ToSteady(absl::Duration duration) {
+  // Ten years is as good as for ever and cannot overflow when added to now.
+  return absl::ToChronoNanoseconds(std::min(duration, absl::Hours(24 * 3650)));
+}
+
+void SetArguments(const RpcServerOptions& options, grpc::ServerBuilder* builder) {
+  const KeepaliveOptions& keepalive = options.keepalive;
+  builder->SetOption(std::make_unique<NoPlugins>());
+  builder->SetMaxReceiveMessageSize(options.max_receive_bytes);
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, options.max_metadata_bytes);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_streams_per_connection);
+  // A second server on the same port would start silently and take half of the connections.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Millis(keepalive.time));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Millis(keepalive.timeout));
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                              Millis(keepalive.min_client_interval));
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Millis(keepalive.max_connection_age));
+  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                              Millis(keepalive.max_connection_age_grace));
+}
+
+}  // namespace
+
+class RpcServer::Impl {
+ public:
+  explicit Impl(RpcServerOptions options)
+      : options_(std::move(options)), executor_(options_.executor) {
+    state_.options = &options_;
+    state_.executor = &executor_;
+  }
+
+  absl::Status Start();
+  void BeginDrain(absl::Duration spread);
+  void Shutdown(absl::Duration grace);
+  RpcServerStats Stats() const;
+
+  const RpcServerOptions options_;
+  MethodTable table_;
+  Executor executor_;
+  std::vector<int> ports_;
+
+ private:
+  void MakeMethods();
+  void MakeQueues(grpc::ServerBuilder* builder);
+  absl::Status Build(grpc::ServerBuilder* builder);
+  void PostRequests();
+
+  ServerState state_;
+  std::vector<std::unique_ptr<Method>> methods_;
+  std::vector<std::unique_ptr<Queue>> unary_queues_;
+  std::vector<std::unique_ptr<StreamQueue>> stream_queues_;
+  // Declared last: a server must be gone before its queues.
+  std::unique_ptr<grpc::Server> server_;
+};
+
+absl::Status RpcServer::Impl::Start() {
+  if (options_.listen.empty()) {
+    return Error(absl::StatusCode::kInvalidArgument, "ADDRESS_INVALID",
+                 "no address to listen on is configured");
+  }
+  for (const ListenAddress& listen : options_.listen) {
+    RETURN_IF_ERROR(PrepareListenAddress(listen.address));
+  }
+  grpc::ServerBuilder builder;
+  SetArguments(options_, &builder);
+  MakeMethods();
+  builder.RegisterService(&state_.service);
+  MakeQueues(&builder);
+  RETURN_IF_ERROR(Build(&builder));
+  PostRequests();
+  for (const auto& queue : unary_queues_) queue->Start();
+  for (const auto& queue : stream_queues_) queue->queue().Start();
+  return absl::OkStatus();
+}
+
+void RpcServer::Impl::MakeMethods() {
+  table_.Freeze();
+  for (const MethodEntry& entry : table_.entries()) {
+    auto& method = methods_.emplace_back(std::make_unique<Method>());
+    method->entry = &entry;
+    method->index = static_cast<int>(methods_.size()) - 1;
+    if (entry.unary != nullptr) {
+      state_.service.AddUnary(entry.method.c_str());
+    } else {
+      state_.service.AddStream(entry.method.c_str());
+    }
+  }
+}
+
+void RpcServer::Impl::MakeQueues(grpc::ServerBuilder* builder) {
+  const OutboundWrites::Limits limits{ToSteady(options_.write_stalled_after),
+                                      ToSteady(options_.write_cancelled_after)};
+  for (int i = 0; i < QueueCount(options_.unary_queues); ++i) {
+    unary_queues_.push_back(
+        std::make_unique<Queue>(builder->AddCompletionQueue(), limits, &state_.write_gauges));
+  }
+  for (int i = 0; i < QueueCount(options_.stream_queues); ++i) {
+    stream_queues_.push_back(std::make_unique<StreamQueue>(
+        std::make_unique<Queue>(builder->AddCompletionQueue(), limits, &state_.write_gauges)));
+  }
+}
+
+absl::Status RpcServer::Impl::Build(grpc::ServerBuilder* builder) {
+  ports_.assign(options_.listen.size(), 0);
+  for (size_t i = 0; i < options_.listen.size(); ++i) {
+    const ListenAddress& listen = options_.listen[i];
+    builder->AddListeningPort(
+        listen.address,
+        listen.credentials != nullptr ? listen.credentials : grpc::InsecureServerCredentials(),
+        &ports_[i]);
+  }
+  server_ = builder->BuildAndStart();
+  if (server_ != nullptr) {
+    for (size_t i = 0; i < ports_.size(); ++i) {
+      if (IsUnixAddress(options_.listen[i].address)) ports_[i] = 0;
+    }
+    return absl::OkStatus();
+  }
+  // gRPC binds in order and stops at the first address it cannot have.
+  const auto failed = std::find(ports_.begin(), ports_.end(), 0);
+  const size_t index = std::min(static_cast<size_t>(failed - ports_.begin()), ports_.size() - 1);
+  const std::string& address = options_.listen[index].address;
+  // Somebody may have been quicker since it was prepared.
+  RETURN_IF_ERROR(PrepareListenAddress(address));
+  return Error(absl::StatusCode::kUnavailable, "LISTEN_FAILED",
+               absl::StrCat("gRPC cannot listen on ", address, "; its log line says why"));
+}
+
+void RpcServer::Impl::PostRequests() {
+  for (const auto& method : methods_) {
+    for (int i = 0; i < method->entry->options.posted_requests; ++i) {
+      if (method->entry->unary != nullptr) {
+        for (const auto& queue : unary_queues_) UnaryCall::Post(method.get(), &state_, queue.get());
+      } else {
+        for (const auto& queue : stream_queues_) queue->Post(method.get(), &state_);
+      }
+    }
+  }
+}
+
+void RpcServer::Impl::BeginDrain(absl::Duration spread) {
+  if (server_ == nullptr || state_.draining.exchange(true)) return;
+  for (const auto& queue : stream_queues_) queue->BeginDrain(ToSteady(spread));
+}
+
+void RpcServer::Impl::Shutdown(absl::Duration grace) {
+  if (server_ == nullptr) {
+    executor_.Shutdown();
+    return;
+  }
+  BeginDrain(absl::ZeroDuration());
+  for (const auto& queue : unary_queues_) queue->mailbox()->SetStopping();
+  for (const auto& queue : stream_queues_) queue->Stop();
+  const int64_t grace_nanos = absl::ToInt64Nanoseconds(std::min(grace, absl::Hours(24)));
+  server_->Shutdown(
+      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(grace_nanos, GPR_TIMESPAN)));
+  // Its threads answer calls, so the queues must still run while they end.
+  executor_.Shutdown();
+  for (const auto& queue : unary_queues_) queue->Close();
+  for (const auto& queue : stream_queues_) queue->queue().Close();
+  for (const auto& queue : unary_queues_) queue->Join();
+  for (const auto& queue : stream_queues_) queue->queue().Join();
+  server_.reset();
+}
+
+RpcServerStats RpcServer::Impl::Stats() const {
+  constexpr std::memory_order kRelaxed = std::memory_order_relaxed;
+  RpcServerStats stats;
+  for (const auto& method : methods_) {
+    MethodStats& method_stats = stats.methods.emplace_back(method->counters.Snapshot());
+    method_stats.method = method->entry->method;
+    method_stats.streaming = method->entry->unary == nullptr;
+  }
+  stats.streams_open = state_.streams_open.load(kRelaxed);
+  stats.writes_stalled = state_.write_gauges.stalled.load(kRelaxed);
+  stats.writes_cancelled = state_.write_gauges.cancelled.load(kRelaxed);
+  stats.streams_refused = state_.streams_refused.load(kRelaxed);
+  stats.calls_not_admitted = state_.calls_not_admitted.load(kRelaxed);
+  stats.executor_queued = executor_.queued();
+  return stats;
+}
+
+RpcServer::RpcServer(RpcServerOptions options)
+    : impl_(std::make_unique<Impl>(std::move(options))) {}
+
+RpcServer::~RpcServer() { impl_->Shutdown(absl::ZeroDuration()); }
+
+MethodTable& RpcServer::methods() { return impl_->table_; }
+
+Executor& RpcServer::executor() { return impl_->executor_; }
+
+absl::Status RpcServer::Start() { return impl_->Start(); }
+
+std::vector<std::string> RpcServer::addresses() const {
+  std::vector<std::string> addresses;
+  for (size_t i = 0; i < impl_->ports_.size(); ++i) {
+    addresses.push_back(WithPort(impl_->options_.listen[i].address, impl_->ports_[i]));
+  }
+  return addresses;
+}
+
+int RpcServer::port(size_t index) const {
+  return index < impl_->ports_.size() ? impl_->ports_[index] : 0;
+}
+
+void RpcServer::BeginDrain(absl::Duration spread) { impl_->BeginDrain(spread); }
+
+void RpcServer::Shutdown(absl::Duration grace) { impl_->Shutdown(grace); }
+
+RpcServerStats RpcServer::Stats() const { return impl_->Stats(); }
+
+}  // namespace modelref

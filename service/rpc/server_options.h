@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "backends/base/clock.h"
+#include "service/rpc/call_context.h"
+#include "service/rpc/executor.h"
+
+namespace grpc {
+class ServerCredentials;
+}
+
+namespace modelref {
+
+// Where to listen: "host:port", "[::1]:port" (port 0: any free one) or "unix:/path".
+struct ListenAddress {
+  std::string address;
+  std::shared_ptr<grpc::ServerCredentials> credentials;  // Null: plain text.
+};
+
+struct KeepaliveOptions {
+  absl::Duration time = absl::Seconds(60);     // A ping after this long without traffic...
+  absl::Duration timeout = absl::Seconds(20);  // ...must be answered within this.
+  // Clients that ping more often are sent away (GOAWAY too_many_pings) at the second strike.
+  absl::Duration min_client_interval = absl::Seconds(20);
+  // A backstop: connections end at this age (+- 10 %), their calls this much later.
+  absl::Duration max_connection_age = absl::Minutes(35);
+  absl::Duration max_connection_age_grace = absl::Seconds(60);
+};
+
+// Decides about every call before its request is parsed: policy, identity, rate limits. Runs on the
+// queue's thread, must not block. An error is the call's answer.
+using Admission = std::function<absl::Status(CallContext&)>;
+
+struct RpcServerOptions {
+  std::vector<ListenAddress> listen;
+  Admission admission;  // Null admits every call.
+
+  // One thread each; 0 = half of the cores, at least one.
+  int unary_queues = 0;
+  int stream_queues = 0;
+  Executor::Options executor;
+
+  int max_receive_bytes = 4 << 20;
+  // Larger unary answers and stream messages become RESOURCE_EXHAUSTED RESPONSE_TOO_LARGE; clients
+  // of every language accept 4 MiB by default.
+  int max_send_bytes = 4 << 20;
+  int max_metadata_bytes = 64 << 10;
+  int max_streams_per_connection = 100;  // Calls of any kind; further ones wait in the client.
+  // Open server streams of the process; one more is RESOURCE_EXHAUSTED TOO_MANY_STREAMS.
+  int max_streams = 50'000;
+  KeepaliveOptions keepalive;
+
+  // A message the peer's flow control has not accepted for this long counts as stalled, and after
+  // the second time its call is cancelled.
+  absl::Duration write_stalled_after = absl::Seconds(60);
+  absl::Duration write_cancelled_after = absl::Minutes(5);
+
+  Clock* clock = &RealClock();  // Not owned.
+};
+
+}  // namespace modelref

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "backends/base/executor.h"
+#include "service/rpc/method_entry.h"
+#include "service/rpc/method_stats.h"
+#include "service/rpc/queue.h"
+#include "service/rpc/raw_service.h"
+#include "service/rpc/server_options.h"
+
+namespace modelref {
+
+// One method while the server runs.
+struct Method {
+  const MethodEntry* entry = nullptr;
+  int index = 0;  // In RawService.
+  MethodCounters counters;
+};
+
+// What all calls of a server share. Outlives them.
+struct ServerState {
+  const RpcServerOptions* options = nullptr;
+  Executor* executor = nullptr;
+  RawService service;
+  WriteGauges write_gauges;
+  std::atomic<bool> draining{false};
+  std::atomic<int64_t> streams_open{0};
+  std::atomic<uint64_t> streams_refused{0};
+  std::atomic<uint64_t> calls_not_admitted{0};
+};
+
+}  // namespace modelref

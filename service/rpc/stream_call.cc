@@ -1,0 +1,177 @@
+#include "service/rpc/stream_call.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "backends/base/error.h"
+#include "service/grpc_status.h"
+
+namespace modelref {
+namespace {
+
+// Waits beyond this are taken in steps; a source expects to be asked without a reason anyway.
+constexpr absl::Duration kLongestWait = absl::Hours(1);
+
+}  // namespace
+
+void StreamCall::Post(Method* method, ServerState* state, Queue* queue, StreamList* streams) {
+  auto* const call = new StreamCall(method, state, queue, streams);
+  state->service.RequestStream(method->index, &call->grpc_context_, &call->request_, &call->writer_,
+                               queue->completion_queue(), &call->begun_tag_);
+}
+
+StreamCall::StreamCall(Method* method, ServerState* state, Queue* queue, StreamList* streams)
+    : Call(method, state, queue), streams_(streams) {
+  grpc_context_.AsyncNotifyWhenDone(&done_tag_);
+}
+
+StreamCall::~StreamCall() {
+  CloseSource();
+  if (!has_place_) return;
+  streams_->erase(place_);
+  state_->streams_open.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void StreamCall::OnBegun(bool ok) {
+  if (!ok) {
+    // The server shuts down; the done tag never comes for a call that did not begin.
+    delete this;
+    return;
+  }
+  Post(method_, state_, queue_, streams_);
+  Begin();
+  if (absl::Status opened = Open(); !opened.ok()) return Finish(opened);
+  Pump();
+}
+
+absl::Status StreamCall::Open() {
+  absl::Status status = Admit();
+  if (status.ok()) status = TakePlace();
+  if (!status.ok()) return status;
+  WakeReceiver* const receiver = this;
+  wake_target_ = std::make_shared<WakeTarget>(queue_->mailbox(), receiver);
+  auto source = method_->entry->stream(*context_, request_, Waker(wake_target_));
+  request_.Clear();
+  if (!source.ok()) return source.status();
+  source_ = *std::move(source);
+  return absl::OkStatus();
+}
+
+absl::Status StreamCall::TakePlace() {
+  const bool draining = state_->draining.load(std::memory_order_relaxed);
+  ErrorExtras extras;
+  if (draining && !method_->entry->options.serve_while_draining) {
+    state_->streams_refused.fetch_add(1, std::memory_order_relaxed);
+    extras.retry_after = absl::Seconds(1);
+    return Error(absl::StatusCode::kUnavailable, "DRAINING",
+                 "the server is about to stop; use another one", std::move(extras));
+  }
+  if (state_->streams_open.fetch_add(1, std::memory_order_relaxed) >= options().max_streams) {
+    state_->streams_open.fetch_sub(1, std::memory_order_relaxed);
+    state_->streams_refused.fetch_add(1, std::memory_order_relaxed);
+    extras.retry_after = absl::Seconds(30);
+    return Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAMS",
+                 absl::StrCat("all ", options().max_streams, " streams of the server are in use"),
+                 std::move(extras));
+  }
+  place_ = streams_->insert(streams_->end(), this);
+  has_place_ = true;
+  if (draining) phase_ = StreamPhase::kDraining;
+  if (queue_->mailbox()->stopping()) phase_ = StreamPhase::kStopping;
+  return absl::OkStatus();
+}
+
+void StreamCall::Pump() {
+  // What is missed here is made up for when the write in flight has ended.
+  if (source_ == nullptr || sending_) return;
+  queue_->timers().Cancel(this);
+  if (drain_at_ != SteadyTime::max() && drain_at_ <= SteadyClock::now()) {
+    drain_at_ = SteadyTime::max();
+    phase_ = std::max(phase_, StreamPhase::kDraining);
+  }
+  StreamStep step = source_->Next(phase_);
+  if (auto* message = std::get_if<SendMessage>(&step)) {
+    Send(std::move(*message));
+  } else if (const auto* wait = std::get_if<WaitForWake>(&step)) {
+    WaitUntil(wait->until);
+  } else {
+    Finish(std::get<EndStream>(step).status);
+  }
+}
+
+void StreamCall::Send(SendMessage step) {
+  if (absl::Status fits = CheckSize(step.message); !fits.ok()) return Finish(fits);
+  method_->counters.Sent(step.message.Length());
+  sending_ = true;
+  SendStarted();
+  if (!step.last) return writer_.Write(step.message, &written_tag_);
+  CloseSource();
+  SetResult(absl::StatusCode::kOk);
+  writer_.WriteAndFinish(step.message, grpc::WriteOptions(), grpc::Status::OK, &finished_tag_);
+}
+
+void StreamCall::WaitUntil(absl::Time until) {
+  SteadyTime due = drain_at_;
+  if (until != absl::InfiniteFuture()) {
+    const absl::Duration wait =
+        std::clamp(until - options().clock->TimeNow(), absl::ZeroDuration(), kLongestWait);
+    due = std::min(due, SteadyClock::now() + absl::ToChronoNanoseconds(wait));
+  }
+  queue_->timers().Set(this, due);
+}
+
+void StreamCall::OnTimer(SteadyTime) { Pump(); }
+
+void StreamCall::DrainAt(SteadyTime when) {
+  drain_at_ = when;
+  Pump();
+}
+
+void StreamCall::Stop() {
+  phase_ = StreamPhase::kStopping;
+  Pump();
+}
+
+void StreamCall::Finish(const absl::Status& status) {
+  CloseSource();
+  if (grpc_done_) return DeleteIfOver();
+  SetResult(status.code());
+  sending_ = true;
+  SendStarted();
+  writer_.Finish(ToGrpcStatus(status), &finished_tag_);
+}
+
+void StreamCall::OnWritten(bool ok) {
+  sending_ = false;
+  SendEnded();
+  // A failed write means that the peer is gone; the done tag follows.
+  if (!ok) CloseSource();
+  if (grpc_done_) return DeleteIfOver();
+  Pump();
+}
+
+void StreamCall::OnFinished(bool) {
+  sending_ = false;
+  SendEnded();
+  DeleteIfOver();
+}
+
+void StreamCall::OnDone(bool) {
+  OnGrpcDone();
+  CloseSource();
+  DeleteIfOver();
+}
+
+void StreamCall::CloseSource() {
+  queue_->timers().Cancel(this);
+  if (wake_target_ != nullptr) wake_target_->Detach();
+  wake_target_.reset();
+  source_.reset();
+}
+
+void StreamCall::DeleteIfOver() {
+  if (grpc_done_ && !sending_) delete this;
+}
+
+}  // namespace modelref

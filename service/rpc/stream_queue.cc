@@ -1,0 +1,42 @@
+#include "service/rpc/stream_queue.h"
+
+namespace modelref {
+
+class StreamQueue::DrainTask final : public QueueTask {
+ public:
+  DrainTask(StreamList* streams, SteadyClock::duration spread)
+      : streams_(streams), spread_(spread) {}
+
+  void RunOnQueue() override {
+    const SteadyTime now = SteadyClock::now();
+    const auto count = static_cast<SteadyClock::rep>(streams_->size());
+    SteadyClock::rep index = 0;
+    for (StreamCall* stream : *streams_) stream->DrainAt(now + spread_ / count * index++);
+  }
+
+ private:
+  StreamList* const streams_;
+  const SteadyClock::duration spread_;
+};
+
+class StreamQueue::StopTask final : public QueueTask {
+ public:
+  explicit StopTask(StreamList* streams) : streams_(streams) {}
+  void RunOnQueue() override {
+    for (StreamCall* stream : *streams_) stream->Stop();
+  }
+
+ private:
+  StreamList* const streams_;
+};
+
+void StreamQueue::BeginDrain(SteadyClock::duration spread) {
+  queue_->mailbox()->Post(std::make_shared<DrainTask>(&streams_, spread));
+}
+
+void StreamQueue::Stop() {
+  queue_->mailbox()->SetStopping();
+  queue_->mailbox()->Post(std::make_shared<StopTask>(&streams_));
+}
+
+}  // namespace modelref

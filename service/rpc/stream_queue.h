@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+
+#include "service/rpc/queue.h"
+#include "service/rpc/server_state.h"
+#include "service/rpc/stream_call.h"
+
+namespace modelref {
+
+// A queue with its open streams.
+class StreamQueue {
+ public:
+  explicit StreamQueue(std::unique_ptr<Queue> queue) : queue_(std::move(queue)) {}
+
+  Queue& queue() { return *queue_; }
+  // Before the queue starts.
+  void Post(Method* method, ServerState* state) {
+    StreamCall::Post(method, state, queue_.get(), &streams_);
+  }
+
+  // Any thread: lets each stream drain, evenly over `spread` in the order they were opened.
+  void BeginDrain(SteadyClock::duration spread);
+  // Any thread: lets every stream stop now.
+  void Stop();
+
+ private:
+  class DrainTask;
+  class StopTask;
+
+  StreamList streams_;
+  // After the list: its calls take themselves out of it while it goes.
+  const std::unique_ptr<Queue> queue_;
+};
+
+}  // namespace modelref

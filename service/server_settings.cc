@@ -1,0 +1,98 @@
+#include "service/server_settings.h"
+
+#include "absl/strings/str_cat.h"
+#include "backends/base/durable_file.h"
+#include "service/admission.h"
+#include "service/watch/wire.h"
+
+namespace modelref {
+
+Format CanonicalFormat(const v1::ServerConfig& config) {
+  return config.canonical_format() == v1::FORMAT_LEGACY ? Format::kLegacy : Format::kV2;
+}
+
+std::vector<ExtraCategory> ExtraCategories(const v1::ServerConfig& config) {
+  std::vector<ExtraCategory> extra;
+  for (const v1::CategoryConfig& category : config.categories()) {
+    extra.push_back({category.name(), category.domain(), category.purpose(), category.v2_file(),
+                     category.legacy_file()});
+  }
+  return extra;
+}
+
+BackendOptions MakeBackendOptions(const v1::ServerConfig& config) {
+  BackendOptions options;
+  options.mode = config.mode() == v1::MODE_REPLICA ? BackendOptions::Mode::kReplica
+                                                   : BackendOptions::Mode::kPrimary;
+  options.offline = config.offline();
+  options.data_dir = config.data_dir();
+  options.grpc_upstream = config.upstream();
+  options.http_primary = config.sources().primary_api_url();
+  options.use_redis = config.redis().enabled();
+  if (config.cache().has_ttl()) options.cache_ttl = FromProto(config.cache().ttl());
+  options.document_bytes = config.limits().document_bytes();
+  options.limits.record_bytes = config.limits().record_bytes();
+  options.limits.record_depth = config.limits().json_depth();
+  return options;
+}
+
+RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, const AccessControl& access,
+                                Clock& clock) {
+  RpcServerOptions options;
+  for (const std::string& address : config.listen()) options.listen.push_back({address, nullptr});
+  options.admission = MakeAdmission(access);
+  options.unary_queues = static_cast<int>(config.runtime().unary_threads());
+  options.stream_queues = static_cast<int>(config.runtime().stream_threads());
+  if (config.runtime().blocking_threads() > 0) {
+    options.executor.threads = config.runtime().blocking_threads();
+  }
+  const v1::Limits& limits = config.limits();
+  options.max_receive_bytes = static_cast<int>(limits.request_message_bytes());
+  options.max_metadata_bytes = static_cast<int>(limits.metadata_bytes());
+  options.max_streams_per_connection = static_cast<int>(limits.streams_per_connection());
+  options.max_streams = static_cast<int>(limits.streams());
+  options.clock = &clock;
+  return options;
+}
+
+SourceSync::Options MakeSyncOptions(const v1::ServerConfig& config) {
+  SourceSync::Options options;
+  if (config.store().has_file_poll_interval()) {
+    options.poll_interval = FromProto(config.store().file_poll_interval());
+  }
+  if (config.store().has_file_settle_time()) {
+    options.settle_time = FromProto(config.store().file_settle_time());
+  }
+  return options;
+}
+
+WatchSession::Options MakeWatchOptions(const v1::ServerConfig& config) {
+  WatchSession::Options options;
+  if (config.watch().has_max_age()) options.max_age = FromProto(config.watch().max_age());
+  return options;
+}
+
+absl::Duration ShutdownGrace(const v1::ServerConfig& config) {
+  return config.runtime().has_shutdown_grace() ? FromProto(config.runtime().shutdown_grace())
+                                               : absl::Seconds(30);
+}
+
+absl::Status CheckDataDir(const std::string& data_dir) {
+  if (data_dir.empty()) {
+    return absl::InvalidArgumentError("no data directory: set --data-dir DIR");
+  }
+  const absl::StatusOr<FileVersion> directory = StatFile(data_dir);
+  // StatFile reports a directory as damage: here it is what is wanted.
+  if (absl::IsDataLoss(directory.status())) return absl::OkStatus();
+  if (absl::IsNotFound(directory.status())) {
+    return absl::NotFoundError(
+        absl::StrCat("data directory ", data_dir,
+                     " does not exist: create it, import legacy files into it with "
+                     "`modelrefctl import legacy DIR... --data-dir ",
+                     data_dir, "`, or name another one"));
+  }
+  if (!directory.ok()) return directory.status();
+  return absl::InvalidArgumentError(absl::StrCat("data directory ", data_dir, " is a file"));
+}
+
+}  // namespace modelref

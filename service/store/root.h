@@ -1,0 +1,69 @@
+#pragma once
+
+// The state of a store that one request answers from.
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "backends/base/digest.h"
+#include "backends/base/document_key.h"
+#include "backends/document.h"
+#include "backends/document_parser.h"
+
+namespace modelref {
+
+// Why a document is stale; the values are those of the proto enum.
+enum class FreshnessCause { kNone = 0, kMarked = 1, kTtl = 2, kRefreshFailed = 3, kEditHeld = 4 };
+
+// Whether a document is known or suspected to be outdated. State, not history: only the newest
+// counts.
+struct FreshnessState {
+  FreshnessCause cause = FreshnessCause::kNone;
+  absl::Time since;    // Meaningful while stale.
+  std::string detail;  // For people.
+  uint64_t sequence =
+      0;  // Of the change that led here; ascending through all documents of the store.
+
+  bool stale() const { return cause != FreshnessCause::kNone; }
+};
+
+// One document at a revision.
+struct DocumentState {
+  DocumentKey key;
+  DocumentPtr document;  // Never null; empty when nothing good was ever seen.
+  std::shared_ptr<const std::string>
+      source_text;                      // The exact text of a legacy document; null for v2.
+  Etag source_etag{};                   // SHA-256 of the source text.
+  uint64_t mod_revision = 0;            // 0: unchanged since the store was created, empty.
+  absl::Time commit_time;               // Of mod_revision.
+  absl::Status damage;                  // Not OK when no good content is known: reads answer it.
+  std::vector<RecordProblem> problems;  // Records of the source that cannot be represented.
+  FreshnessState freshness;
+};
+using DocumentStatePtr = std::shared_ptr<const DocumentState>;
+
+using Epoch = std::array<uint8_t, 16>;
+
+// Everything a request may see, from one instant. Immutable; swapped whole.
+struct Root {
+  Epoch epoch{};
+  uint64_t revision = 0;
+  Sha256Digest chain{};
+  uint64_t freshness_sequence = 0;
+  std::map<DocumentKey, DocumentStatePtr> documents;  // Every known document, empty ones included.
+
+  // Null when the store has no such document.
+  const DocumentState* Find(const DocumentKey& key) const {
+    const auto it = documents.find(key);
+    return it == documents.end() ? nullptr : it->second.get();
+  }
+};
+using RootPtr = std::shared_ptr<const Root>;
+
+}  // namespace modelref

@@ -1,0 +1,39 @@
+#include "clients/modelrefctl/child_command.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/testing/temp_dir.h"
+
+namespace modelref::ctl {
+namespace {
+
+using ::modelref::testing::IsOk;
+using ::modelref::testing::StatusIs;
+using ::modelref::testing::TempDir;
+using ::testing::HasSubstr;
+
+TEST(ChildCommandTest, GetsTheEventOnStdinAndInItsEnvironment) {
+  TempDir dir;
+  const std::string command =
+      absl::StrCat("{ cat; echo \"$MODELREF_CATEGORY\"; } > ", dir.PathOf("out"));
+  ASSERT_THAT(RunChild(command, "{\"x\":1}\n", {{"MODELREF_CATEGORY", "a'b $(c)"}}), IsOk());
+  EXPECT_EQ(dir.Read("out"), "{\"x\":1}\na'b $(c)\n");
+}
+
+TEST(ChildCommandTest, NeedNotReadALargeInput) {
+  EXPECT_THAT(RunChild("exit 0", std::string(4 << 20, 'x'), {}), IsOk());
+}
+
+TEST(ChildCommandTest, FailureIsReportedWithItsStatus) {
+  EXPECT_THAT(RunChild("exit 3", "", {}),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("exited with 3")));
+  EXPECT_THAT(RunChild("kill -9 $$", "", {}),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("signal 9")));
+}
+
+}  // namespace
+}  // namespace modelref::ctl

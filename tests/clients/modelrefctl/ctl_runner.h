@@ -1,0 +1,53 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "backends/base/clock.h"
+#include "clients/modelrefctl/host.h"
+#include "clients/modelrefctl/run.h"
+
+namespace modelref::testing {
+
+struct CtlResult {
+  int code = 0;
+  std::string out;
+  std::string err;
+};
+
+// Runs command lines in this process, in an environment that the test makes.
+class CtlRunner {
+ public:
+  CtlRunner() { variables_["HOME"] = "/nonexistent"; }
+
+  void SetVariable(const std::string& name, const std::string& value) { variables_[name] = value; }
+  void SetTerminal(ctl::Terminal terminal) { terminal_ = terminal; }
+  ctl::Interrupts& interrupts() { return interrupts_; }
+
+  CtlResult Run(const std::vector<std::string>& arguments) {
+    ctl::StringSink out;
+    ctl::StringSink err;
+    ctl::Host host;
+    host.variable = [this](const std::string& name) -> std::optional<std::string> {
+      const auto found = variables_.find(name);
+      if (found == variables_.end()) return std::nullopt;
+      return found->second;
+    };
+    host.out = &out;
+    host.err = &err;
+    host.terminal = terminal_;
+    host.interrupts = &interrupts_;
+    host.clock = &RealClock();
+    const int code = ctl::Run(arguments, host);
+    return {code, out.text(), err.text()};
+  }
+
+ private:
+  std::map<std::string, std::string> variables_;
+  ctl::Terminal terminal_;
+  ctl::Interrupts interrupts_;
+};
+
+}  // namespace modelref::testing

@@ -1,0 +1,246 @@
+#include "service/admin_service.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "absl/strings/match.h"
+#include "service/admin_dependencies.h"
+#include "service/config.h"
+#include "tests/testing/fake_clock.h"
+#include "tests/testing/status_matchers.h"
+#include "tests/testing/temp_dir.h"
+
+namespace modelref {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::HasReason;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing::StatusIs;
+
+Caller CallerWith(Role role) {
+  Caller caller;
+  caller.role = role;
+  caller.peer = PeerKind::kLoopback;
+  return caller;
+}
+
+// A server of the built-in categories whose documents are empty.
+class AdminServiceTest : public ::testing::Test {
+ protected:
+  AdminServiceTest()
+      : registry_(*CategoryRegistry::Create({{.name = "extra"}})),
+        store_(registry_.DocumentKeys(), clock_, Store::Options()) {
+    facts_.data_dir = "/srv/catalogue";
+    facts_.start_time = clock_.TimeNow() - absl::Hours(2);
+    facts_.services = {"modelref.v1.AdminService"};
+    facts_.addresses = [] { return std::vector<std::string>{"127.0.0.1:7"}; };
+    facts_.path_of = [](const DocumentKey& key) {
+      return key.format == Format::kV2 ? "/srv/catalogue/" + key.category + ".json" : "";
+    };
+    operations_.warm = [this](const DocumentKey& key) -> absl::StatusOr<bool> {
+      if (key.category == "clip") return absl::UnavailableError("clip: no permission");
+      return warm_.insert(key).second;
+    };
+    operations_.mark_stale = [this](const DocumentKey& key) { marked_.push_back(key.ToString()); };
+    operations_.check_dependencies = [this] { return dependencies_; };
+  }
+
+  AdminService MakeService() {
+    return AdminService({store_, registry_, Format::kV2, "node-1", clock_, {}}, access_, facts_,
+                        operations_);
+  }
+
+  testing::FakeClock clock_;
+  CategoryRegistry registry_;
+  Store store_;
+  AccessControl access_{{}};
+  ServerFacts facts_;
+  AdminOperations operations_;
+  std::set<DocumentKey> warm_;
+  std::vector<std::string> marked_;
+  std::vector<v1::Dependency> dependencies_;
+};
+
+TEST_F(AdminServiceTest, ServerInfoDescribesTheServerAndItsStore) {
+  facts_.mode = v1::MODE_REPLICA;
+  facts_.capabilities.set_supports_cache_warming(true);
+  facts_.limits.set_streams(77);
+  ASSERT_OK_AND_ASSIGN(const v1::GetServerInfoResponse info,
+                       MakeService().GetServerInfo(CallerWith(Role::kReader)));
+  EXPECT_EQ(info.mode(), v1::MODE_REPLICA);
+  EXPECT_EQ(info.canonical_format(), v1::FORMAT_V2);
+  EXPECT_TRUE(info.capabilities().supports_cache_warming());
+  EXPECT_FALSE(info.capabilities().supports_writes());
+  EXPECT_EQ(info.version(), ProgramVersion());
+  EXPECT_THAT(info.services(), ElementsAre("modelref.v1.AdminService"));
+  EXPECT_THAT(info.listen(), ElementsAre("127.0.0.1:7"));
+  EXPECT_EQ(info.limits().streams(), 77u);
+  EXPECT_EQ(info.uptime().seconds(), 7200);
+  EXPECT_EQ(info.header().node_id(), "node-1");
+  EXPECT_EQ(info.position().epoch().size(), 16u);
+  EXPECT_EQ(info.position().epoch(), info.header().epoch());
+  ASSERT_EQ(info.libraries_size(), 3);
+  for (const v1::LibraryVersion& library : info.libraries()) {
+    EXPECT_THAT(library.version(), Not(IsEmpty())) << library.name();
+  }
+}
+
+TEST_F(AdminServiceTest, OnlyAdminsSeeWhereTheDataIs) {
+  ASSERT_OK_AND_ASSIGN(const v1::GetServerInfoResponse reader,
+                       MakeService().GetServerInfo(CallerWith(Role::kApprover)));
+  EXPECT_FALSE(reader.has_paths());
+  ASSERT_OK_AND_ASSIGN(const v1::GetServerInfoResponse admin,
+                       MakeService().GetServerInfo(CallerWith(Role::kAdmin)));
+  EXPECT_EQ(admin.paths().data_dir(), "/srv/catalogue");
+  ASSERT_EQ(admin.paths().documents_size(), 16);
+  EXPECT_EQ(admin.paths().documents(0).path(), "/srv/catalogue/blip.json");
+}
+
+TEST_F(AdminServiceTest, DependenciesTellTheStateOfEveryDocument) {
+  const DocumentKey stale{"clip", Format::kV2};
+  const DocumentKey held{"blip", Format::kLegacy};
+  const DocumentKey damaged{"esrgan", Format::kV2};
+  store_.SetFreshness(stale, FreshnessCause::kRefreshFailed, "clip.json: cut short");
+  store_.SetFreshness(held, FreshnessCause::kEditHeld, "");
+  store_.SetDamage(damaged, absl::DataLossError("esrgan.json: line 1"));
+  ASSERT_OK_AND_ASSIGN(const v1::CheckDependenciesResponse checked,
+                       MakeService().CheckDependencies());
+  EXPECT_FALSE(checked.healthy());
+  ASSERT_EQ(checked.documents_size(), 32);
+  std::map<std::string, v1::DocumentHealth> by_name;
+  for (const v1::DocumentHealth& document : checked.documents()) {
+    by_name[document.category() + std::to_string(document.format())] = document;
+  }
+  EXPECT_EQ(by_name["clip2"].state(), v1::DOCUMENT_STATE_STALE);
+  EXPECT_EQ(by_name["clip2"].detail(), "clip.json: cut short");
+  EXPECT_EQ(by_name["clip2"].since().seconds(), absl::ToUnixSeconds(clock_.TimeNow()));
+  EXPECT_EQ(by_name["blip1"].state(), v1::DOCUMENT_STATE_EDIT_HELD);
+  EXPECT_EQ(by_name["esrgan2"].state(), v1::DOCUMENT_STATE_DAMAGED);
+  EXPECT_EQ(by_name["esrgan2"].detail(), "esrgan.json: line 1");
+  EXPECT_EQ(by_name["lora2"].state(), v1::DOCUMENT_STATE_OK);
+  EXPECT_FALSE(by_name["lora2"].has_since());
+}
+
+TEST_F(AdminServiceTest, HealthyMeansThatNothingIsWrong) {
+  dependencies_ = {CheckNotifications(true)};
+  ASSERT_OK_AND_ASSIGN(const v1::CheckDependenciesResponse good, MakeService().CheckDependencies());
+  EXPECT_TRUE(good.healthy());
+  dependencies_.push_back(CheckNotifications(false));
+  ASSERT_OK_AND_ASSIGN(const v1::CheckDependenciesResponse bad, MakeService().CheckDependencies());
+  EXPECT_FALSE(bad.healthy());
+  EXPECT_EQ(bad.dependencies(1).state(), v1::DEPENDENCY_STATE_DEGRADED);
+}
+
+TEST_F(AdminServiceTest, LongDetailsAreCutBetweenCharacters) {
+  std::string detail(511, 'x');
+  detail += "\xC3\xA4tail";
+  store_.SetFreshness({"clip", Format::kV2}, FreshnessCause::kRefreshFailed, detail);
+  ASSERT_OK_AND_ASSIGN(const v1::CheckDependenciesResponse checked,
+                       MakeService().CheckDependencies());
+  for (const v1::DocumentHealth& document : checked.documents()) {
+    if (document.state() != v1::DOCUMENT_STATE_STALE) continue;
+    EXPECT_EQ(document.detail(), std::string(511, 'x'));
+  }
+}
+
+TEST_F(AdminServiceTest, WarmingTellsWhatWasReadAndWhatFailed) {
+  v1::WarmCacheRequest request;
+  request.mutable_selector()->add_categories("clip");
+  request.mutable_selector()->add_categories("stable_diffusion");
+  request.mutable_selector()->add_formats(v1::FORMAT_V2);
+  warm_.insert({"image_generation", Format::kV2});
+  ASSERT_OK_AND_ASSIGN(const v1::WarmCacheResponse warmed, MakeService().WarmCache(request));
+  ASSERT_EQ(warmed.results_size(), 2);
+  EXPECT_EQ(warmed.results(0).category(), "clip");
+  EXPECT_FALSE(warmed.results(0).warm());
+  EXPECT_EQ(warmed.results(0).error(), "clip: no permission");
+  EXPECT_EQ(warmed.results(1).category(), "image_generation");
+  EXPECT_TRUE(warmed.results(1).warm());
+  EXPECT_FALSE(warmed.results(1).loaded());
+}
+
+TEST_F(AdminServiceTest, MarkingStaleNeedsACategoryOrAll) {
+  EXPECT_THAT(MakeService().MarkStale({}), HasReason("BAD_FIELD"));
+  v1::MarkStaleRequest request;
+  request.mutable_selector()->add_categories("extra");
+  ASSERT_OK_AND_ASSIGN(const v1::MarkStaleResponse marked, MakeService().MarkStale(request));
+  EXPECT_EQ(marked.marked(), 2u);
+  EXPECT_THAT(marked_, ElementsAre("extra/v2", "extra/legacy"));
+  request.set_all(true);
+  EXPECT_THAT(MakeService().MarkStale(request), HasReason("BAD_FIELD"));
+  request.clear_selector();
+  ASSERT_OK_AND_ASSIGN(const v1::MarkStaleResponse all, MakeService().MarkStale(request));
+  EXPECT_EQ(all.marked(), 32u);
+}
+
+TEST_F(AdminServiceTest, AnUnknownCategoryMarksNothing) {
+  v1::MarkStaleRequest request;
+  request.mutable_selector()->add_categories("clip");
+  request.mutable_selector()->add_categories("clap");
+  EXPECT_THAT(MakeService().MarkStale(request), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_THAT(MakeService().MarkStale(request), HasReason("CATEGORY_NOT_FOUND"));
+  EXPECT_THAT(marked_, IsEmpty());
+}
+
+TEST_F(AdminServiceTest, WhoAmITellsRolesAndWhetherAnybodyIsIdentified) {
+  Caller caller = CallerWith(Role::kApprover);
+  caller.id = "6572";
+  caller.name = "Name#6572";
+  caller.source = IdentitySource::kHorde;
+  caller.expires = clock_.TimeNow();
+  ASSERT_OK_AND_ASSIGN(const v1::WhoAmIResponse me, MakeService().WhoAmI(caller));
+  EXPECT_EQ(me.user_id(), "6572");
+  EXPECT_EQ(me.username(), "Name#6572");
+  EXPECT_THAT(me.roles(), ElementsAre(v1::ROLE_READER, v1::ROLE_REQUESTOR, v1::ROLE_APPROVER));
+  EXPECT_TRUE(me.is_approver());
+  EXPECT_TRUE(me.is_requestor());
+  EXPECT_EQ(me.source(), v1::IDENTITY_SOURCE_HORDE);
+  EXPECT_EQ(me.peer_kind(), v1::PEER_KIND_LOOPBACK);
+  EXPECT_TRUE(me.has_expire_time());
+  EXPECT_TRUE(me.authentication_off());
+}
+
+TEST_F(AdminServiceTest, HeldEditsAreNotRegisteredYet) {
+  MethodTable methods;
+  AdminService service = MakeService();
+  service.Register(&methods);
+  std::vector<std::string> names;
+  for (const MethodEntry& entry : methods.entries()) names.push_back(entry.method);
+  EXPECT_THAT(names, ElementsAre("/modelref.v1.AdminService/GetServerInfo",
+                                 "/modelref.v1.AdminService/CheckDependencies",
+                                 "/modelref.v1.AdminService/WarmCache",
+                                 "/modelref.v1.AdminService/MarkStale",
+                                 "/modelref.v1.AdminService/WhoAmI"));
+}
+
+TEST(AdminDependenciesTest, ADirectoryIsJudgedByWhatCanBeDoneInIt) {
+  const testing::TempDir dir;
+  const v1::Dependency good = CheckDirectory("data_directory", dir.path(), true);
+  EXPECT_TRUE(good.readable());
+  EXPECT_TRUE(good.writable());
+  EXPECT_GT(good.free_bytes(), 0u);
+  EXPECT_EQ(good.detail().rfind(dir.path(), 0), 0u);
+  const v1::Dependency missing = CheckDirectory("data_directory", dir.PathOf("none"), true);
+  EXPECT_EQ(missing.state(), v1::DEPENDENCY_STATE_FAILED);
+  EXPECT_THAT(missing.detail(), HasSubstr("no such directory"));
+  dir.Write("file", "x");
+  EXPECT_EQ(CheckDirectory("d", dir.PathOf("file"), false).state(), v1::DEPENDENCY_STATE_FAILED);
+}
+
+TEST(AdminDependenciesTest, ReportsOfProbesKeepTheirNamesAndCauses) {
+  const std::vector<v1::Dependency> dependencies =
+      FromHealthReports({{"data_dir", absl::OkStatus()}, {"x", absl::UnavailableError("down")}});
+  ASSERT_EQ(dependencies.size(), 2u);
+  EXPECT_EQ(dependencies[0].state(), v1::DEPENDENCY_STATE_OK);
+  EXPECT_EQ(dependencies[1].state(), v1::DEPENDENCY_STATE_FAILED);
+  EXPECT_EQ(dependencies[1].detail(), "down");
+}
+
+}  // namespace
+}  // namespace modelref
