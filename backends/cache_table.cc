@@ -108,10 +108,7 @@ CacheTable::Outcome CacheTable::Finish(const CacheLoadPtr& load,
   std::shared_ptr<const Entries> previous;  // A large document is destroyed after the lock.
   MutexLock lock(&mutex_);
   previous = published_.Get();
-  const auto found = slots_.find(load->key);
-  Slot& slot = found->second;
-  --slot.running;
-  if (slot.joinable == load) slot.joinable = nullptr;
+  Slot& slot = slots_[load->key];
   Outcome outcome;
   const bool is_newest = load->sequence > slot.stored_sequence;
   if (is_newest && loaded.ok()) {
@@ -134,8 +131,23 @@ CacheTable::Outcome CacheTable::Finish(const CacheLoadPtr& load,
     PublishLocked(load->key, std::move(entry));
   }
   outcome.entry = slot.entry;
-  if (slot.entry == nullptr && slot.running == 0) slots_.erase(found);
+  ReleaseLocked(load);
   return outcome;
+}
+
+CacheEntryPtr CacheTable::Abandon(const CacheLoadPtr& load) {
+  MutexLock lock(&mutex_);
+  CacheEntryPtr entry = slots_[load->key].entry;
+  ReleaseLocked(load);
+  return entry;
+}
+
+void CacheTable::ReleaseLocked(const CacheLoadPtr& load) {
+  const auto found = slots_.find(load->key);
+  Slot& slot = found->second;
+  --slot.running;
+  if (slot.joinable == load) slot.joinable = nullptr;
+  if (slot.entry == nullptr && slot.running == 0) slots_.erase(found);
 }
 
 void CacheTable::PublishLocked(const DocumentKey& key, CacheEntry entry) {

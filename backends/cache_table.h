@@ -67,6 +67,8 @@ class CacheTable {
   };
   Outcome Finish(const CacheLoadPtr& load, const absl::StatusOr<SnapshotPtr>& loaded,
                  absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ends a load that never asked the source: nothing is learned from it. Returns what is cached.
+  CacheEntryPtr Abandon(const CacheLoadPtr& load) ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   struct Slot {
@@ -79,6 +81,8 @@ class CacheTable {
 
   CacheLoadPtr StartLocked(const DocumentKey& key, FetchMode mode, absl::Time now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Forgets a load, and the slot with it when nothing else needs it.
+  void ReleaseLocked(const CacheLoadPtr& load) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PublishLocked(const DocumentKey& key, CacheEntry entry)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -57,7 +57,9 @@ class CachingBackend::LoadTask {
     if (load_->Claim()) cache_->Run(load_, Runner::kExecutor);
   }
   void Abandon(const absl::Status& status) {
-    if (load_->Claim()) cache_->Finish(load_, status, Runner::kExecutor);
+    if (load_->Claim()) {
+      cache_->Deliver(load_, {status, cache_->table_.Abandon(load_)}, Runner::kExecutor);
+    }
   }
 
  private:
@@ -179,20 +181,22 @@ absl::Status CachingBackend::Distrust(const DocumentKey& key, const Snapshot& lo
 void CachingBackend::Finish(const CacheLoadPtr& load, const absl::StatusOr<SnapshotPtr>& loaded,
                             Runner runner) {
   const CacheTable::Outcome outcome = table_.Finish(load, loaded, clock_.TimeNow());
-  CacheLoad::Result result{loaded.status(), outcome.entry};
   // Before the callbacks of anybody, which may take long.
-  std::vector<CacheLoad::Callback> waiting = load->Finish(result);
-  // The caller gets the error and handles it; here it is only worth a line when somebody looks for
-  // it.
+  Deliver(load, {loaded.status(), outcome.entry}, runner);
   if (outcome.began_failing) {
-    Log(LogLevel::kDebug, "cache.refresh_failed",
+    Log(LogLevel::kWarning, "cache.refresh_failed",
         {{"document", load->key.ToString()},
          {"code", absl::StatusCodeToString(loaded.status().code())},
          {"message", std::string(loaded.status().message())}});
   }
   if (outcome.became_stale) Notify(load->key, StaleCause::kRefreshFailed);
+}
+
+void CachingBackend::Deliver(const CacheLoadPtr& load, const CacheLoad::Result& result,
+                             Runner runner) {
+  std::vector<CacheLoad::Callback> waiting = load->Finish(result);
   if (waiting.empty()) return;
-  const auto delivery = std::make_shared<Delivery>(std::move(waiting), std::move(result));
+  const auto delivery = std::make_shared<Delivery>(std::move(waiting), result);
   if (runner == Runner::kBlockingCaller) {
     // When refused, the delivery runs as it goes out of scope.
     executor_.Submit([delivery] { delivery->Run(); }).IgnoreError();
@@ -200,11 +204,10 @@ void CachingBackend::Finish(const CacheLoadPtr& load, const absl::StatusOr<Snaps
 }
 
 absl::StatusOr<CachedSnapshot> CachingBackend::Answer(const CacheLoad::Result& result) const {
-  if (result.status.ok()) return StateOf(*result.entry);
-  if (result.entry == nullptr || !options_.serve_last_good) return result.status;
+  const bool may_serve = result.entry != nullptr && options_.serve_last_good;
+  if (!result.status.ok() && !may_serve) return result.status;
   CachedSnapshot answer = StateOf(*result.entry);
-  // A newer load may have succeeded while this one failed.
-  if (answer.stale) answer.last_error = result.status;
+  answer.last_error = result.status;  // Of this load, whatever became of others.
   return answer;
 }
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "backends/backend.h"
 #include "backends/backend_statistics.h"
 #include "backends/base/clock.h"
@@ -130,6 +129,7 @@ class CachingBackend final : public ModelReferenceBackend,
   void Submit(const CacheLoadPtr& load);
   void Run(const CacheLoadPtr& load, Runner runner);
   void Finish(const CacheLoadPtr& load, const absl::StatusOr<SnapshotPtr>& loaded, Runner runner);
+  void Deliver(const CacheLoadPtr& load, const CacheLoad::Result& result, Runner runner);
   absl::Status Distrust(const DocumentKey& key, const Snapshot& loaded) const;
   CacheLoad::Result RunOrWait(const CacheLoadPtr& load);
   absl::StatusOr<CachedSnapshot> Answer(const CacheLoad::Result& result) const;

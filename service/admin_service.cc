@@ -201,7 +201,9 @@ absl::StatusOr<v1::GetServerInfoResponse> AdminService::GetServerInfo(const Call
   AddLibrary("protobuf", google::protobuf::internal::VersionString(GOOGLE_PROTOBUF_VERSION),
              &response);
   AddLibrary("openssl", OpenSSL_version(OPENSSL_VERSION_STRING), &response);
-  response.mutable_services()->Assign(facts_.services.begin(), facts_.services.end());
+  if (facts_.services != nullptr) {
+    for (std::string& service : facts_.services()) response.add_services(std::move(service));
+  }
   *response.mutable_start_time() = ToProto(facts_.start_time);
   *response.mutable_uptime() = ToProto(catalogue_.clock.TimeNow() - facts_.start_time);
   response.set_upstream(facts_.upstream);

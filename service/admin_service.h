@@ -13,16 +13,18 @@
 
 namespace modelref {
 
-// What GetServerInfo says beside what it finds itself. Constant while the server runs.
+// What GetServerInfo says beside what it finds itself. Constant while the server runs; the
+// functions are asked at each call.
 struct ServerFacts {
   v1::Mode mode = v1::MODE_PRIMARY;
   v1::Capabilities capabilities;
-  std::vector<std::string> services;  // Full names, such as "modelref.v1.WatchService".
   std::string upstream;
   std::string data_dir;
   v1::Limits limits;
   absl::Time start_time;
-  // The bound addresses; asked when the server listens.
+  // Full names of what is served, such as "modelref.v1.WatchService".
+  std::function<std::vector<std::string>()> services;
+  // The bound addresses.
   std::function<std::vector<std::string>()> addresses;
   // The file of a document; empty when it has none.
   std::function<std::string(const DocumentKey&)> path_of;

@@ -19,6 +19,26 @@ struct KeyedRow {
   RowRef row;
 };
 
+// Where each chunk of `older` is in `newer`, or kGone; `fresh` receives those that only `newer`
+// has.
+std::vector<uint32_t> PlacesNow(const FacetsOfChunks& older, const FacetsOfChunks& newer,
+                                std::vector<uint32_t>* fresh) {
+  std::unordered_map<const ChunkFacets*, uint32_t> places;
+  for (const auto& facets : older) places.emplace(facets.get(), kGone);
+  for (uint32_t i = 0; i < newer.size(); ++i) {
+    const auto it = places.find(newer[i].get());
+    if (it == places.end()) {
+      fresh->push_back(i);
+    } else {
+      it->second = i;
+    }
+  }
+  std::vector<uint32_t> now;
+  now.reserve(older.size());
+  for (const auto& facets : older) now.push_back(places.at(facets.get()));
+  return now;
+}
+
 }  // namespace
 
 OrderKey RowOrder::Key(RowRef row) const {
@@ -72,27 +92,15 @@ std::vector<RowRef> RowOrder::Sorted(const std::vector<uint32_t>& chunks) const 
 
 std::vector<RowRef> RowOrder::SortFrom(const std::vector<RowRef>& older,
                                        const FacetsOfChunks& older_facets) const {
-  std::unordered_map<const ChunkFacets*, uint32_t> places;
-  for (const auto& facets : older_facets) places.emplace(facets.get(), kGone);
   std::vector<uint32_t> fresh_chunks;
-  for (uint32_t i = 0; i < facets_.size(); ++i) {
-    const auto it = places.find(facets_[i].get());
-    if (it == places.end()) {
-      fresh_chunks.push_back(i);
-    } else {
-      it->second = i;
-    }
-  }
+  const std::vector<uint32_t> places = PlacesNow(older_facets, facets_, &fresh_chunks);
   const std::vector<RowRef> fresh = Sorted(fresh_chunks);
   if (fresh.size() * kInsertFactor > older.size()) return Sort();
 
-  std::vector<uint32_t> moved;
-  moved.reserve(older_facets.size());
-  for (const auto& facets : older_facets) moved.push_back(places.at(facets.get()));
   std::vector<RowRef> kept;
   kept.reserve(older.size());
   for (const RowRef row : older) {
-    if (moved[row.chunk] != kGone) kept.push_back({moved[row.chunk], row.record});
+    if (places[row.chunk] != kGone) kept.push_back({places[row.chunk], row.record});
   }
   std::vector<RowRef> rows;
   rows.reserve(kept.size() + fresh.size());

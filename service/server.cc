@@ -27,8 +27,16 @@ constexpr double kDrainFraction = 0.6;
 // Beside the imports, which have a thread of their own.
 constexpr size_t kFileThreads = 2;
 
-constexpr const char* kServices[] = {"modelref.v1.ReferenceService", "modelref.v1.WatchService",
-                                     "modelref.v1.AdminService", "modelref.v1.StatisticsService"};
+// The full names of the services that have a method here, in the order of registration.
+std::vector<std::string> ServicesOf(const MethodTable& methods) {
+  std::vector<std::string> services;
+  for (const MethodEntry& entry : methods.entries()) {
+    const absl::string_view name = entry.method;
+    const std::string service(name.substr(1, name.rfind('/') - 1));
+    if (services.empty() || services.back() != service) services.push_back(service);
+  }
+  return services;
+}
 
 v1::Capabilities CapabilitiesOf(const Backends& backends) {
   v1::Capabilities capabilities;
@@ -100,7 +108,7 @@ class Server::Impl {
                        AdminHttp::Start(options, metrics_, [this] { return Summary(); }));
     }
     health_.Set("", true);
-    for (const char* service : kServices) health_.Set(service, true);
+    for (const std::string& service : ServicesOf(rpc_->methods())) health_.Set(service, true);
     return absl::OkStatus();
   }
 
@@ -123,7 +131,7 @@ class Server::Impl {
     ServerFacts facts;
     facts.mode = config_.mode();
     facts.capabilities = CapabilitiesOf(backends_);
-    facts.services.assign(std::begin(kServices), std::end(kServices));
+    facts.services = [this] { return ServicesOf(rpc_->methods()); };
     facts.upstream = config_.upstream();
     facts.data_dir = config_.data_dir();
     facts.limits = config_.limits();

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstdint>
 
 #include "absl/strings/ascii.h"
@@ -33,6 +34,8 @@ bool IsLoopback(const std::string& host) {
   return inet_pton(AF_INET6, host.c_str(), &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }
 
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+
 bool IsHostCharacter(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || c == '_' ||
          c == ':' || c == '%';
@@ -59,8 +62,11 @@ absl::StatusOr<ServerAddress> ParseServerAddress(absl::string_view text) {
   if (absl::ConsumePrefix(&rest, "unix:")) return ParseSocketPath(text, rest);
   const size_t colon = text.rfind(':');
   if (colon == absl::string_view::npos) return BadAddress(text, "the port is missing");
+  const absl::string_view port_text = text.substr(colon + 1);
   uint32_t port = 0;
-  if (!absl::SimpleAtoi(text.substr(colon + 1), &port) || port == 0 || port > 65535) {
+  const bool is_number = std::all_of(port_text.begin(), port_text.end(), &IsDigit) &&
+                         absl::SimpleAtoi(port_text, &port);
+  if (!is_number || port == 0 || port > 65535) {
     return BadAddress(text, "the port is not a number from 1 to 65535");
   }
   absl::string_view host = text.substr(0, colon);

@@ -137,11 +137,11 @@ CommandSpec GetSpec() {
       "-o table, plain and wide list the records; -o name their names.";
   get.first_example = "modelrefctl category get image_generation > image_generation.json";
   get.second_example = "modelrefctl category get controlnet --format legacy --raw";
-  get.flags = {
-      {"raw", "", "Print the exact text of the source (legacy format)"},
-      {"representation", "FORM", "compact, or source-text as --raw", "compact|source-text"},
-      {"if-none-match", "ETAG", "Print nothing when this is still the etag (hexadecimal)"},
-      {"force-refresh", "", "Make the server read its source anew first"}};
+  get.flags = {{"raw", "", "Print the exact text of the source (legacy format)"},
+               {"representation", "FORM", "What to print; source-text is the same as --raw",
+                "compact|source-text"},
+               {"if-none-match", "ETAG", "Print nothing when this is still the etag (hexadecimal)"},
+               {"force-refresh", "", "Make the server read its source anew first"}};
   get.outputs = {OutputMode::kJson,  OutputMode::kJsonl, OutputMode::kYaml, OutputMode::kName,
                  OutputMode::kTable, OutputMode::kPlain, OutputMode::kWide};
   get.default_output = DefaultOutput::kJson;

@@ -34,7 +34,6 @@ struct FlagSpec {
   absl::string_view choices = "";   // "a|b|c": the only values; also what completion offers.
   absl::string_view variable = "";  // The variable that sets it when the flag is absent.
   char letter = 0;                  // The short form.
-  bool repeated = false;
 };
 
 // What completion offers for an argument.
@@ -47,7 +46,7 @@ struct CommandSpec {
   int max_arguments = 0;                     // Negative: any number.
   std::vector<ArgumentKind> argument_kinds;  // The last one stands for all that follow.
   absl::string_view summary;
-  absl::string_view details;  // Lines of at most 80 columns, or empty.
+  absl::string_view details;  // Lines of at most 96 columns, or empty.
   // Two command lines that work as they are, beginning with "modelrefctl".
   absl::string_view first_example;
   absl::string_view second_example;

@@ -12,7 +12,7 @@
 namespace modelref::ctl {
 namespace {
 
-// What the shell runs to learn the words for an argument; %c is the argument before it.
+// What the shell runs to learn the words for an argument; $category is the first one.
 std::string WordsCommand(ArgumentKind kind) {
   constexpr char kQuiet[] = "--quiet --timeout 1s 2>/dev/null";
   switch (kind) {
@@ -37,9 +37,7 @@ std::string WordsCommand(ArgumentKind kind) {
 std::vector<FlagSpec> FlagsOf(const CommandSpec& command) {
   std::vector<FlagSpec> flags = command.flags;
   for (const FlagSpec& flag : GlobalFlags()) {
-    if (FindFlag(&command, flag.name) != nullptr &&
-        FindFlag(&command, flag.name)->help == flag.help)
-      flags.push_back(flag);
+    if (FindFlag(&command, flag.name) == &flag) flags.push_back(flag);
   }
   return flags;
 }

@@ -39,7 +39,7 @@ std::string FlagTerm(const FlagSpec& flag) {
 std::string FlagMeaning(const FlagSpec& flag) {
   std::string meaning(flag.help);
   if (!flag.choices.empty()) {
-    absl::StrAppend(&meaning, ": ", absl::StrReplaceAll(flag.choices, {{"|", ", "}}));
+    absl::StrAppend(&meaning, " (", absl::StrReplaceAll(flag.choices, {{"|", ", "}}), ")");
   }
   return meaning;
 }

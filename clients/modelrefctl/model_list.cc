@@ -183,12 +183,12 @@ absl::Status PrintPages(Invocation& invocation, ModelPages pages, int64_t limit)
 
 std::vector<FlagSpec> ModelListFlags() {
   return {{"name-contains", "TEXT", "The name contains this text, in any case"},
-          {"baseline", "A,B", "The baseline is one of these", "", "", 0, true},
+          {"baseline", "A,B", "The baseline is one of these"},
           {"nsfw", "BOOL", "Only models with this flag", "true|false"},
-          {"style", "A,B", "The style is one of these", "", "", 0, true},
-          {"tag", "A,B", "At least one of these tags is present", "", "", 0, true},
-          {"all-tags", "A,B", "All of these tags are present", "", "", 0, true},
-          {"no-tag", "A,B", "None of these tags is present", "", "", 0, true},
+          {"style", "A,B", "The style is one of these"},
+          {"tag", "A,B", "At least one of these tags is present"},
+          {"all-tags", "A,B", "All of these tags are present"},
+          {"no-tag", "A,B", "None of these tags is present"},
           {"min-parameters", "N", "At least this many parameters"},
           {"max-parameters", "N", "At most this many parameters"},
           {"order", "ORDER", "How to sort", kOrderChoices},

@@ -91,7 +91,7 @@ absl::Status ResolveOutput(const CommandLine& line, const Lookup& lookup, const 
 void ResolveColor(const Lookup& lookup, const Host& host, Settings* settings) {
   const bool forced = host.variable("CLICOLOR_FORCE").value_or("0") != "0";
   const bool dumb = host.variable("TERM").value_or("") == "dumb";
-  // NO_COLOR counts whatever its value is, as its users expect.
+  // NO_COLOR counts whatever its value is, unless it is empty (no-color.org).
   const bool refused = lookup.Value("no-color").has_value();
   settings->color = !refused && (forced || (host.terminal.out && !dumb));
   settings->progress = host.terminal.err && !dumb && !settings->quiet &&

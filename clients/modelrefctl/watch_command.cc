@@ -137,15 +137,14 @@ std::vector<CommandSpec> WatchCommands() {
       "_CATEGORY, _FORMAT, _ETAG, _EPOCH and _REVISION.";
   watch.first_example = "modelrefctl watch";
   watch.second_example = "modelrefctl watch image_generation -o jsonl --count 1 --timeout 1m";
-  watch.flags = {{"start", "WHERE",
-                  "now: later changes only (default); snapshot: every state first", "now|snapshot"},
-                 {"since", "POSITION", "Changes after this REVISION or EPOCH:REVISION"},
-                 {"until", "REVISION", "End when the server has reached this revision"},
-                 {"count", "N", "End after this many events"},
-                 {"payload", "WHAT", "notify: names only (default); delta: the changed records too",
-                  "notify|delta"},
-                 {"bookmarks", "", "Print the stream's own messages too"},
-                 {"exec", "COMMAND", "Run this by /bin/sh for every line"}};
+  watch.flags = {
+      {"start", "WHERE", "Later changes only (default), or every state first", "now|snapshot"},
+      {"since", "POSITION", "Changes after this REVISION or EPOCH:REVISION"},
+      {"until", "REVISION", "End when the server has reached this revision"},
+      {"count", "N", "End after this many events"},
+      {"payload", "WHAT", "Names only (default), or the changed records too", "notify|delta"},
+      {"bookmarks", "", "Print the stream's own messages too"},
+      {"exec", "COMMAND", "Run this by /bin/sh for every line"}};
   watch.outputs = {OutputMode::kTable, OutputMode::kPlain, OutputMode::kJsonl, OutputMode::kJson};
   watch.default_output = DefaultOutput::kTableOrJsonl;
   watch.run = &RunWatch;

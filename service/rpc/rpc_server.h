@@ -37,7 +37,7 @@ struct RpcServerStats {
   int64_t streams_open = 0;
   int64_t writes_stalled = 0;       // Now outstanding for longer than write_stalled_after.
   uint64_t writes_cancelled = 0;    // Calls ended because of write_cancelled_after, so far.
-  uint64_t streams_refused = 0;     // TOO_MANY_STREAMS and DRAINING, so far.
+  uint64_t streams_refused = 0;     // STREAM_LIMIT and DRAINING, so far.
   uint64_t calls_not_admitted = 0;  // Refused by the admission hook, so far.
   size_t executor_queued = 0;
 };

@@ -52,7 +52,7 @@ struct RpcServerOptions {
   int max_send_bytes = 4 << 20;
   int max_metadata_bytes = 64 << 10;
   int max_streams_per_connection = 100;  // Calls of any kind; further ones wait in the client.
-  // Open server streams of the process; one more is RESOURCE_EXHAUSTED TOO_MANY_STREAMS.
+  // Open server streams of the process; one more is RESOURCE_EXHAUSTED STREAM_LIMIT.
   int max_streams = 50'000;
   KeepaliveOptions keepalive;
 

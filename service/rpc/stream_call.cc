@@ -71,7 +71,7 @@ absl::Status StreamCall::TakePlace() {
     state_->streams_open.fetch_sub(1, std::memory_order_relaxed);
     state_->streams_refused.fetch_add(1, std::memory_order_relaxed);
     extras.retry_after = absl::Seconds(30);
-    return Error(absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAMS",
+    return Error(absl::StatusCode::kResourceExhausted, "STREAM_LIMIT",
                  absl::StrCat("all ", options().max_streams, " streams of the server are in use"),
                  std::move(extras));
   }

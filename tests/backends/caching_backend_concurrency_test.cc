@@ -1,8 +1,5 @@
-// Single flight, invalidation during loads, re-entrancy (H 8.3: W-N1, W-N3). Run under TSan as
-// well.
+// Single flight and invalidation during loads (H 8.3: W-N3). Run under TSan as well.
 
-#include <atomic>
-#include <mutex>
 #include <thread>
 
 #include "backends/caching_backend.h"
@@ -111,6 +108,8 @@ TEST_F(CachingBackendConcurrencyTest, AnExecutorThatRefusesIsTheCallersErrorOrLa
   const auto cache = CachingBackend::Make(slow_, TtlOptions(), clock_, full);
   EXPECT_THAT(FetchAndWait(*cache, kV2), StatusIs(absl::StatusCode::kResourceExhausted));
   EXPECT_THAT(cache->Fetch(kV2, kAllow), IsOk());
+  EXPECT_THAT(FetchAndWait(*cache, kV2, kBypass), StatusIs(absl::StatusCode::kResourceExhausted));
+  EXPECT_TRUE(cache->IsCacheValid(kV2)) << "an overload here says nothing about the source";
   cache->MarkStale(kV2);
   EXPECT_THAT(FetchAndWait(*cache, kV2), IsOk());
   EXPECT_EQ(fake_->fetch_count(kV2), 1u);
@@ -211,61 +210,24 @@ TEST_F(CachingBackendConcurrencyTest, AChangeDuringAnAsynchronousLoadIsSeenByThe
   EXPECT_THAT(Names(*cache, kV2), ElementsAre("new"));
 }
 
-TEST_F(CachingBackendConcurrencyTest, CallbacksMayCallTheCache) {
+TEST_F(CachingBackendConcurrencyTest, AForcedReadIsNotBlamedForTheFailureOfAnother) {
   const auto cache = MakeCache();
-  int calls = 0;
-  cache->RegisterInvalidationCallback([&](const DocumentKey& key, StaleCause) {
-    ++calls;
-    EXPECT_THAT(cache->Fetch(key, kAllow), IsOk());
-    EXPECT_THAT(FetchAndWait(*cache, key, kBypass), IsOk());
-    cache->Invalidate(kLegacy);
-    if (calls == 1) {
-      cache->RegisterInvalidationCallback([](const DocumentKey&, StaleCause) {});
-      cache->MarkStale(kLegacy);
-    }
-  });
-  ASSERT_THAT(cache->Fetch(kV2, kAllow), IsOk());
-  clock_.Advance(absl::Seconds(61));
-  EXPECT_THAT(Names(*cache, kV2), ElementsAre("a"));
-  EXPECT_EQ(calls, 2);
-}
-
-TEST_F(CachingBackendConcurrencyTest, AnAsynchronousCallerMayBlockOnAnotherDocument) {
-  Executor one{Executor::Options{.threads = 1, .queue_limit = 8}};
-  const auto cache = CachingBackend::Make(slow_, TtlOptions(), clock_, one);
-  Event done;
-  cache->FetchAsync(kV2, kAllow, [&](const absl::StatusOr<SnapshotPtr>&) {
-    // The load of kLegacy is queued behind this very callback.
-    EXPECT_THAT(cache->Fetch(kLegacy, kAllow), IsOk());
-    done.Set();
-  });
-  cache->FetchAsync(kLegacy, kAllow, [](const absl::StatusOr<SnapshotPtr>&) {});
-  EXPECT_TRUE(done.Wait());
-}
-
-// W-N1: one thread holds its own lock and reads, the other reads and needs that lock in its
-// callback.
-TEST_F(CachingBackendConcurrencyTest, ALockThatIsTakenByCallbacksDoesNotDeadlockReaders) {
-  Options options;
-  options.ttl = absl::ZeroDuration();
-  const auto cache = MakeCache(options);
-  std::recursive_mutex manager;
-  cache->RegisterInvalidationCallback([&](const DocumentKey&, StaleCause) {
-    const std::lock_guard<std::recursive_mutex> lock(manager);
-  });
-  const auto read = [&](bool under_lock) {
-    for (int i = 0; i < 500; ++i) {
-      clock_.Advance(absl::Milliseconds(1));
-      std::unique_lock<std::recursive_mutex> lock(manager, std::defer_lock);
-      if (under_lock) lock.lock();
-      EXPECT_THAT(cache->Fetch(kV2, kAllow), IsOk());
-    }
-  };
-  std::thread with_lock(read, true);
-  std::thread without_lock(read, false);
-  with_lock.join();
-  without_lock.join();
-  EXPECT_GT(fake_->fetch_count(kV2), 1u);
+  slow_->Hold();
+  Reader first(*cache, kV2, kBypass);
+  ASSERT_TRUE(slow_->WaitForHeld(1));
+  Reader second(*cache, kV2, kBypass);
+  ASSERT_TRUE(slow_->WaitForHeld(2));
+  slow_->ReleaseOne(2);
+  EXPECT_THAT(second.Names(), ElementsAre("a"));
+  failing_->FailWith(absl::UnavailableError("unplugged"));
+  Reader third(*cache, kV2, kBypass);
+  ASSERT_TRUE(slow_->WaitForHeld(2));
+  slow_->ReleaseOne(3);
+  third.Names();
+  slow_->ReleaseOne(1);
+  EXPECT_THAT(first.Names(), ElementsAre("a"));
+  EXPECT_THAT(third.answer()->last_error, StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_THAT(first.answer()->last_error, IsOk());
 }
 
 }  // namespace

@@ -28,19 +28,16 @@ class CachingBackendStressTest : public CachingBackendFixture {
   }
 
   void DisturbOnce(CachingBackend& cache, int choice) {
-    const auto ignore = [](const absl::StatusOr<SnapshotPtr>&) {};
+    const bool legacy = choice == 3;
+    const FetchMode mode = choice % 2 == 0 ? FetchMode::kAllowCaches : FetchMode::kBypassCaches;
     switch (choice) {
       case 0:
-        EXPECT_THAT(cache.Fetch(kV2, FetchMode::kAllowCaches), IsOk());
-        break;
       case 1:
-        EXPECT_THAT(cache.Fetch(kV2, FetchMode::kBypassCaches), IsOk());
+        EXPECT_THAT(cache.Fetch(kV2, mode), IsOk());
         break;
       case 2:
-        cache.FetchAsync(kV2, FetchMode::kAllowCaches, ignore);
-        break;
       case 3:
-        cache.FetchAsync(kLegacy, FetchMode::kBypassCaches, ignore);
+        EXPECT_THAT(FetchAndWait(cache, legacy ? kLegacy : kV2, mode), IsOk());
         break;
       case 4:
         cache.MarkStale(kV2);

@@ -79,7 +79,7 @@ server_answers() {
 # Types `./dev run`, with a port of its own. The shell replaces itself by ./dev, and that by the
 # server, so one process id serves for all.
 start_server() {
-  inside 'echo $$ >/server.pid; cd /modelref; exec ./dev run --port 50951 --admin-listen none' \
+  inside 'echo $$ >/server.pid; cd /modelref; exec ./dev run --port 50951 --admin-listen 127.0.0.1:0' \
     >>"$log" 2>&1 &
   wait_until 3600 eval "server_answers || ! kill -0 $!" && server=$(cat "$system/server.pid") &&
     kill -0 "$server"
@@ -96,14 +96,18 @@ expect() {
   }
 }
 
-# A watcher must see the edit of a file.
+# A watch says nothing when it begins, so the file is edited until the watch tells of it.
+edit_and_look() {
+  sed -i "s/A [a-z0-9]* generalist/A $SECONDS generalist/" \
+    "$system/modelref/.dev/data/stable_diffusion.json"
+  sleep 1
+  grep -q 'Harbour Light' "$system/events"
+}
+
 expect_event() {
-  local -r data=$system/modelref/.dev/data seen=$system/events
-  ctl watch -o jsonl >"$seen" 2>>"$log" &
+  ctl watch -o jsonl >"$system/events" 2>>"$log" &
   local -r watcher=$!
-  wait_until 10 test -s "$seen" || true
-  sed -i 's/A calm generalist/A lively generalist/' "$data/stable_diffusion.json"
-  wait_until 10 grep -q 'Harbour Light' "$seen" || die "the edit was not seen, only: $(cat "$seen")"
+  wait_until 30 edit_and_look || die "no event for the edit of a file"
   kill "$watcher" 2>/dev/null || true
 }
 

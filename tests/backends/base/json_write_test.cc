@@ -16,113 +16,117 @@ struct FormatCase {
 // Printed by Python 3.11's json.dumps with the same indent, ensure_ascii and separators.
 const FormatCase kFormats[] = {
     // clang-format off
-    {R"json({})json", {2, false, false}, R"json({})json"},
-    {R"json({})json", {4, true, false}, R"json({})json"},
-    {R"json({})json", {0, false, false}, R"json({})json"},
-    {R"json({})json", {-1, true, false}, R"json({})json"},
-    {R"json({})json", {-1, false, true}, R"json({})json"},
-    {R"json([])json", {2, false, false}, R"json([])json"},
-    {R"json([])json", {4, true, false}, R"json([])json"},
-    {R"json([])json", {0, false, false}, R"json([])json"},
-    {R"json([])json", {-1, true, false}, R"json([])json"},
-    {R"json([])json", {-1, false, true}, R"json([])json"},
-    {R"json({"a":[],"b":{},"c":[{}],"d":[[]]})json", {2, false, false}, R"json({
-  "a": [],
-  "b": {},
-  "c": [
-    {}
-  ],
-  "d": [
-    []
-  ]
-})json"},
-    {R"json({"a":[],"b":{},"c":[{}],"d":[[]]})json", {4, true, false}, R"json({
-    "a": [],
-    "b": {},
-    "c": [
-        {}
-    ],
-    "d": [
-        []
-    ]
-})json"},
-    {R"json({"a":[],"b":{},"c":[{}],"d":[[]]})json", {0, false, false}, R"json({
-"a": [],
-"b": {},
-"c": [
-{}
-],
-"d": [
-[]
-]
-})json"},
-    {R"json({"a":[],"b":{},"c":[{}],"d":[[]]})json", {-1, true, false}, R"json({"a": [], "b": {}, "c": [{}], "d": [[]]})json"},
-    {R"json({"a":[],"b":{},"c":[{}],"d":[[]]})json", {-1, false, true}, R"json({"a":[],"b":{},"c":[{}],"d":[[]]})json"},
-    {R"json({"a":1,"b":[1,2,{"x":null}],"c":{"y":true,"z":false}})json", {2, false, false}, R"json({
-  "a": 1,
-  "b": [
-    1,
-    2,
-    {
-      "x": null
-    }
-  ],
-  "c": {
-    "y": true,
-    "z": false
-  }
-})json"},
-    {R"json({"a":1,"b":[1,2,{"x":null}],"c":{"y":true,"z":false}})json", {4, true, false}, R"json({
-    "a": 1,
-    "b": [
-        1,
-        2,
-        {
-            "x": null
-        }
-    ],
-    "c": {
-        "y": true,
-        "z": false
-    }
-})json"},
-    {R"json({"a":1,"b":[1,2,{"x":null}],"c":{"y":true,"z":false}})json", {0, false, false}, R"json({
-"a": 1,
-"b": [
-1,
-2,
-{
-"x": null
-}
-],
-"c": {
-"y": true,
-"z": false
-}
-})json"},
-    {R"json({"a":1,"b":[1,2,{"x":null}],"c":{"y":true,"z":false}})json", {-1, true, false}, R"json({"a": 1, "b": [1, 2, {"x": null}], "c": {"y": true, "z": false}})json"},
-    {R"json({"a":1,"b":[1,2,{"x":null}],"c":{"y":true,"z":false}})json", {-1, false, true}, R"json({"a":1,"b":[1,2,{"x":null}],"c":{"y":true,"z":false}})json"},
-    {R"json("q\"\\\b\f\n\r\t\u0000\u001f/")json", {2, false, false}, R"json("q\"\\\b\f\n\r\t\u0000\u001f/")json"},
-    {R"json("q\"\\\b\f\n\r\t\u0000\u001f/")json", {4, true, false}, R"json("q\"\\\b\f\n\r\t\u0000\u001f/")json"},
-    {R"json("q\"\\\b\f\n\r\t\u0000\u001f/")json", {0, false, false}, R"json("q\"\\\b\f\n\r\t\u0000\u001f/")json"},
-    {R"json("q\"\\\b\f\n\r\t\u0000\u001f/")json", {-1, true, false}, R"json("q\"\\\b\f\n\r\t\u0000\u001f/")json"},
-    {R"json("q\"\\\b\f\n\r\t\u0000\u001f/")json", {-1, false, true}, R"json("q\"\\\b\f\n\r\t\u0000\u001f/")json"},
-    {R"json("é € 😀   ")json", {2, false, false}, R"json("é € 😀   ")json"},
-    {R"json("é € 😀   ")json", {4, true, false}, R"json("\u00e9 \u20ac \ud83d\ude00 \u2028 \u007f")json"},
-    {R"json("é € 😀   ")json", {0, false, false}, R"json("é € 😀   ")json"},
-    {R"json("é € 😀   ")json", {-1, true, false}, R"json("\u00e9 \u20ac \ud83d\ude00 \u2028 \u007f")json"},
-    {R"json("é € 😀   ")json", {-1, false, true}, R"json("é € 😀   ")json"},
-    {R"json(["a, b: c"])json", {2, false, false}, R"json([
-  "a, b: c"
-])json"},
-    {R"json(["a, b: c"])json", {4, true, false}, R"json([
-    "a, b: c"
-])json"},
-    {R"json(["a, b: c"])json", {0, false, false}, R"json([
-"a, b: c"
-])json"},
-    {R"json(["a, b: c"])json", {-1, true, false}, R"json(["a, b: c"])json"},
-    {R"json(["a, b: c"])json", {-1, false, true}, R"json(["a, b: c"])json"},
+    {"{}",
+     {2, false, false},
+     "{}"},
+    {"{}",
+     {4, true, false},
+     "{}"},
+    {"{}",
+     {0, false, false},
+     "{}"},
+    {"{}",
+     {-1, true, false},
+     "{}"},
+    {"{}",
+     {-1, false, true},
+     "{}"},
+    {"[]",
+     {2, false, false},
+     "[]"},
+    {"[]",
+     {4, true, false},
+     "[]"},
+    {"[]",
+     {0, false, false},
+     "[]"},
+    {"[]",
+     {-1, true, false},
+     "[]"},
+    {"[]",
+     {-1, false, true},
+     "[]"},
+    {"{\"a\":[],\"b\":{},\"c\":[{}],\"d\":[[]]}",
+     {2, false, false},
+     "{\n  \"a\": [],\n  \"b\": {},\n  \"c\": [\n    {}\n  ],\n  \"d\": [\n    []\n"
+     "  ]\n}"},
+    {"{\"a\":[],\"b\":{},\"c\":[{}],\"d\":[[]]}",
+     {4, true, false},
+     "{\n    \"a\": [],\n    \"b\": {},\n    \"c\": [\n        {}\n    ],\n"
+     "    \"d\": [\n        []\n    ]\n}"},
+    {"{\"a\":[],\"b\":{},\"c\":[{}],\"d\":[[]]}",
+     {0, false, false},
+     "{\n\"a\": [],\n\"b\": {},\n\"c\": [\n{}\n],\n\"d\": [\n[]\n]\n}"},
+    {"{\"a\":[],\"b\":{},\"c\":[{}],\"d\":[[]]}",
+     {-1, true, false},
+     "{\"a\": [], \"b\": {}, \"c\": [{}], \"d\": [[]]}"},
+    {"{\"a\":[],\"b\":{},\"c\":[{}],\"d\":[[]]}",
+     {-1, false, true},
+     "{\"a\":[],\"b\":{},\"c\":[{}],\"d\":[[]]}"},
+    {"{\"a\":1,\"b\":[1,2,{\"x\":null}],\"c\":{\"y\":true,\"z\":false}}",
+     {2, false, false},
+     "{\n  \"a\": 1,\n  \"b\": [\n    1,\n    2,\n    {\n      \"x\": null\n    }\n"
+     "  ],\n  \"c\": {\n    \"y\": true,\n    \"z\": false\n  }\n}"},
+    {"{\"a\":1,\"b\":[1,2,{\"x\":null}],\"c\":{\"y\":true,\"z\":false}}",
+     {4, true, false},
+     "{\n    \"a\": 1,\n    \"b\": [\n        1,\n        2,\n        {\n"
+     "            \"x\": null\n        }\n    ],\n    \"c\": {\n"
+     "        \"y\": true,\n        \"z\": false\n    }\n}"},
+    {"{\"a\":1,\"b\":[1,2,{\"x\":null}],\"c\":{\"y\":true,\"z\":false}}",
+     {0, false, false},
+     "{\n\"a\": 1,\n\"b\": [\n1,\n2,\n{\n\"x\": null\n}\n],\n\"c\": {\n"
+     "\"y\": true,\n\"z\": false\n}\n}"},
+    {"{\"a\":1,\"b\":[1,2,{\"x\":null}],\"c\":{\"y\":true,\"z\":false}}",
+     {-1, true, false},
+     "{\"a\": 1, \"b\": [1, 2, {\"x\": null}], \"c\": {\"y\": true, \"z\": false}}"},
+    {"{\"a\":1,\"b\":[1,2,{\"x\":null}],\"c\":{\"y\":true,\"z\":false}}",
+     {-1, false, true},
+     "{\"a\":1,\"b\":[1,2,{\"x\":null}],\"c\":{\"y\":true,\"z\":false}}"},
+    {"\"q\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f/\"",
+     {2, false, false},
+     "\"q\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f/\""},
+    {"\"q\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f/\"",
+     {4, true, false},
+     "\"q\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f/\""},
+    {"\"q\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f/\"",
+     {0, false, false},
+     "\"q\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f/\""},
+    {"\"q\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f/\"",
+     {-1, true, false},
+     "\"q\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f/\""},
+    {"\"q\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f/\"",
+     {-1, false, true},
+     "\"q\\\"\\\\\\b\\f\\n\\r\\t\\u0000\\u001f/\""},
+    {"\"\303\251 \342\202\254 \360\237\230\200 \342\200\250 \177\"",
+     {2, false, false},
+     "\"\303\251 \342\202\254 \360\237\230\200 \342\200\250 \177\""},
+    {"\"\303\251 \342\202\254 \360\237\230\200 \342\200\250 \177\"",
+     {4, true, false},
+     "\"\\u00e9 \\u20ac \\ud83d\\ude00 \\u2028 \\u007f\""},
+    {"\"\303\251 \342\202\254 \360\237\230\200 \342\200\250 \177\"",
+     {0, false, false},
+     "\"\303\251 \342\202\254 \360\237\230\200 \342\200\250 \177\""},
+    {"\"\303\251 \342\202\254 \360\237\230\200 \342\200\250 \177\"",
+     {-1, true, false},
+     "\"\\u00e9 \\u20ac \\ud83d\\ude00 \\u2028 \\u007f\""},
+    {"\"\303\251 \342\202\254 \360\237\230\200 \342\200\250 \177\"",
+     {-1, false, true},
+     "\"\303\251 \342\202\254 \360\237\230\200 \342\200\250 \177\""},
+    {"[\"a, b: c\"]",
+     {2, false, false},
+     "[\n  \"a, b: c\"\n]"},
+    {"[\"a, b: c\"]",
+     {4, true, false},
+     "[\n    \"a, b: c\"\n]"},
+    {"[\"a, b: c\"]",
+     {0, false, false},
+     "[\n\"a, b: c\"\n]"},
+    {"[\"a, b: c\"]",
+     {-1, true, false},
+     "[\"a, b: c\"]"},
+    {"[\"a, b: c\"]",
+     {-1, false, true},
+     "[\"a, b: c\"]"},
     // clang-format on
 };
 

@@ -72,7 +72,7 @@ TEST(LegacyRecordTest, OtherCategoriesWriteUnknownHashes) {
 TEST(LegacyRecordTest, ARepeatedPathKeepsItsPlaceAndTakesTheLastContent) {
   EXPECT_EQ(Convert("image_generation",
                     R"({"name":"m","baseline":"SDXL","config":{"files":[
-                        {"path":"a","sha256sum":"1"},{"path":"b"},{"path":"a","sha256sum":"2"}]}})"),
+                    {"path":"a","sha256sum":"1"},{"path":"b"},{"path":"a","sha256sum":"2"}]}})"),
             R"({"name":"m","config":{"download":[)"
             R"({"file_name":"a","file_url":"","sha256sum":"2","known_slow_download":false},)"
             R"({"file_name":"b","file_url":"","known_slow_download":false}]},)"

@@ -189,7 +189,7 @@ TEST_F(CategoryListTest, ColourNeedsATerminalThatIsNotDumbOrForce) {
   EXPECT_FALSE(has_colour({.out = true}));
   runner_.SetVariable("CLICOLOR_FORCE", "1");
   EXPECT_TRUE(has_colour({}));
-  runner_.SetVariable("NO_COLOR", "");
+  runner_.SetVariable("NO_COLOR", "0");
   EXPECT_FALSE(has_colour({.out = true}));
 }
 

@@ -35,7 +35,7 @@ std::string Complete(const TempDir& dir, const std::string& line) {
   dir.Write("script.bash", CompletionScript("bash"));
   dir.Write("ask.bash",
             absl::StrCat("source ", dir.PathOf("script.bash"), "\n",
-                         "modelrefctl() { case \"$*\" in\n"
+                         "modelrefctl() { local IFS=' '; case \"$*\" in\n"
                          "  'category list -o name'*) printf '%s\\n' controlnet clip ;;\n"
                          "  'model list controlnet -o name'*) printf '%s\\n' 'a model' b ;;\n"
                          "esac; }\n",

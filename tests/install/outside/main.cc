@@ -54,8 +54,8 @@ int main(int argc, char** argv) {
   std::string folder = (std::filesystem::temp_directory_path() / "outside-XXXXXX").string();
   if (mkdtemp(folder.data()) == nullptr) return EXIT_FAILURE;
   const std::string address = absl::StrCat("unix:", folder, "/socket");
-  const char* const arguments[] = {argv[1],         "--data-dir",     data.c_str(), "--listen",
-                                   address.c_str(), "--admin-listen", "none",       nullptr};
+  const char* const arguments[] = {argv[1],         "--data-dir",     data.c_str(),  "--listen",
+                                   address.c_str(), "--admin-listen", "127.0.0.1:0", nullptr};
   pid_t server = 0;
   if (posix_spawn(&server, argv[1], nullptr, nullptr, const_cast<char* const*>(arguments),
                   environ) != 0) {

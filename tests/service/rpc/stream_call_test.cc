@@ -185,7 +185,7 @@ TEST(StreamLimitTest, StreamBeyondTheLimitIsRefused) {
   TestStream second(server.channel(), kWatch, "");
   const absl::Status refused = second.Read().status();
   EXPECT_EQ(refused.code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(ReasonOf(refused), "TOO_MANY_STREAMS");
+  EXPECT_EQ(ReasonOf(refused), "STREAM_LIMIT");
   EXPECT_TRUE(ExtrasOf(refused).retry_after.has_value());
   EXPECT_EQ(server->Stats().streams_refused, 1u);
   first.Cancel();
