@@ -181,7 +181,7 @@ absl::Status CachingBackend::Distrust(const DocumentKey& key, const Snapshot& lo
 void CachingBackend::Finish(const CacheLoadPtr& load, const absl::StatusOr<SnapshotPtr>& loaded,
                             Runner runner) {
   const CacheTable::Outcome outcome = table_.Finish(load, loaded, clock_.TimeNow());
-  // Before the callbacks of anybody, which may take long.
+  // First, so that no reader waits for an invalidation callback.
   Deliver(load, {loaded.status(), outcome.entry}, runner);
   if (outcome.began_failing) {
     Log(LogLevel::kWarning, "cache.refresh_failed",

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backends/base/categories.h"
@@ -124,7 +125,10 @@ class DocumentHandler {
     if (!writer_.refusal().empty()) {
       problems_.push_back({name_, name_offset_, writer_.refusal()});
       // The last value of a repeated name decides, also when it cannot be shown.
-      if (const auto it = places_.find(name_); it != places_.end()) records_[it->second] = nullptr;
+      if (const auto it = places_.find(name_); it != places_.end()) {
+        records_[it->second] = nullptr;
+        places_.erase(it);
+      }
       return;
     }
     std::string json = writer_.json();
@@ -132,13 +136,16 @@ class DocumentHandler {
       // Rare enough to build a tree for it.
       if (absl::StatusOr<Json> tree = ParseJson(json); tree.ok()) json = CanonicalJson(*tree);
     }
-    const auto [it, is_new] = places_.try_emplace(name_, records_.size());
-    RecordPtr record = MakeRecord(std::move(name_), std::move(json));
-    if (is_new) {
-      records_.push_back(std::move(record));
-    } else {
-      records_[it->second] = std::move(record);
+    RecordPtr record = MakeRecord(name_, std::move(json));
+    if (const auto it = places_.find(name_); it != places_.end()) {
+      const size_t place = it->second;
+      places_.erase(it);  // Its key is in the record that goes.
+      places_.emplace(record->name, place);
+      records_[place] = std::move(record);
+      return;
     }
+    places_.emplace(record->name, records_.size());
+    records_.push_back(std::move(record));
   }
 
   rapidjson::InsituStringStream& stream_;
@@ -150,7 +157,8 @@ class DocumentHandler {
   std::string name_;
   size_t name_offset_ = 0;
   std::vector<RecordPtr> records_;
-  std::unordered_map<std::string, size_t> places_;
+  // The keys are the names of the records.
+  std::unordered_map<absl::string_view, size_t, absl::Hash<absl::string_view>> places_;
   std::vector<FoundProblem> problems_;
 };
 

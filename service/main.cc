@@ -4,6 +4,8 @@
 #include <iostream>
 #include <memory>
 
+#include <google/protobuf/stubs/logging.h>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
@@ -80,6 +82,8 @@ int Main(int argc, char** argv) {
   // mere inversion of lock order inside gRPC (grpc.md 0.1).
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   std::signal(SIGPIPE, SIG_IGN);
+  // It would write a line for every request that is not UTF-8; the caller is told anyway.
+  google::protobuf::SetLogHandler(nullptr);
   const StartDecision decision = LoadConfig(ConfigInput::FromProcess(argc, argv));
   std::cout << decision.out << std::flush;
   std::cerr << decision.err;

@@ -1,20 +1,29 @@
 #include "backends/base/digest.h"
 
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 
 #include "absl/strings/escaping.h"
 
 namespace modelref {
 
+namespace {
+
+// Fetched once: OpenSSL 3 otherwise looks the algorithm up, under a lock, for every digest.
+const EVP_MD* Sha256Algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return algorithm;
+}
+
+}  // namespace
+
 Sha256Digest Sha256(absl::string_view bytes) {
-  Sha256Digest digest;
-  SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  return digest;
+  thread_local Sha256Hasher hasher;
+  hasher.Update(bytes);
+  return hasher.Finish();
 }
 
 Sha256Hasher::Sha256Hasher() : context_(EVP_MD_CTX_new()) {
-  EVP_DigestInit_ex(context_, EVP_sha256(), nullptr);
+  EVP_DigestInit_ex2(context_, Sha256Algorithm(), nullptr);
 }
 
 Sha256Hasher::~Sha256Hasher() { EVP_MD_CTX_free(context_); }
@@ -37,7 +46,7 @@ void Sha256Hasher::UpdateU64BigEndian(uint64_t value) {
 Sha256Digest Sha256Hasher::Finish() {
   Sha256Digest digest;
   EVP_DigestFinal_ex(context_, digest.data(), nullptr);
-  EVP_DigestInit_ex(context_, EVP_sha256(), nullptr);
+  EVP_DigestInit_ex2(context_, Sha256Algorithm(), nullptr);
   return digest;
 }
 

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <cstdint>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/json.h"
@@ -67,11 +69,31 @@ void AppendAsciiEscapes(unsigned code_point, std::string* out) {
   AppendUnicodeEscape(0xDC00 + ((code_point - 0x10000) & 0x3FF), out);
 }
 
+// The offset from `i` of the first eight bytes that may hold something to escape, or bytes beyond
+// ASCII; strings are mostly neither, so eight bytes are looked at in one step.
+size_t SkipPlainWords(absl::string_view text, size_t i) {
+  constexpr uint64_t kOnes = 0x0101010101010101u;
+  constexpr uint64_t kHighBits = 0x8080808080808080u;
+  const auto has_zero_byte = [](uint64_t word) { return (word - kOnes) & ~word & kHighBits; };
+  for (; i + 8 <= text.size(); i += 8) {
+    uint64_t word;
+    std::memcpy(&word, text.data() + i, 8);
+    const uint64_t below_space = (word - kOnes * 0x20) & ~word & kHighBits;
+    if ((below_space | has_zero_byte(word ^ (kOnes * '"')) | has_zero_byte(word ^ (kOnes * '\\')) |
+         (word & kHighBits)) != 0) {
+      break;
+    }
+  }
+  return i;
+}
+
 void AppendString(absl::string_view text, bool ascii, std::string* out) {
   out->push_back('"');
   size_t copied = 0;
   size_t i = 0;
   while (i < text.size()) {
+    if (!ascii) i = SkipPlainWords(text, i);
+    if (i == text.size()) break;
     const auto c = static_cast<unsigned char>(text[i]);
     const unsigned surrogate = c == 0xED ? Wtf8SurrogateAt(text, i) : 0;
     const bool plain = c >= 0x20 && c != '"' && c != '\\' && surrogate == 0 && (!ascii || c < 0x7F);

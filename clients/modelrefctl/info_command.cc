@@ -35,11 +35,20 @@ class Flattener {
     return text != nullptr ? *text : CanonicalJson(value);
   }
 
-  // "name" and the like tell the entries of a list apart better than numbers do.
+  static const std::string* TextOf(const JsonObject& object, absl::string_view name) {
+    const Json* value = object.Find(name);
+    return value != nullptr ? value->AsString() : nullptr;
+  }
+
+  // Names tell the entries of a list apart better than numbers do.
   static std::string KeyOf(const JsonObject& object, size_t index) {
-    for (const char* key : {"name", "method", "category"}) {
-      const Json* value = object.Find(key);
-      if (value != nullptr && value->AsString() != nullptr) return *value->AsString();
+    const std::string* const category = TextOf(object, "category");
+    const std::string* const format = TextOf(object, "format");
+    if (category != nullptr && format != nullptr) {
+      return absl::StrCat(*category, "/", ShortEnumName("FORMAT_", *format));
+    }
+    for (const char* key : {"name", "method"}) {
+      if (const std::string* const text = TextOf(object, key); text != nullptr) return *text;
     }
     return absl::StrCat(index);
   }

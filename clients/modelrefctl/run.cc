@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
 #include "backends/base/status_macros.h"
+#include "clients/modelrefctl/category_suggestion.h"
 #include "clients/modelrefctl/command_line.h"
 #include "clients/modelrefctl/error_report.h"
 #include "clients/modelrefctl/exit_codes.h"
@@ -35,7 +36,7 @@ absl::Status RunCommand(CommandLine line, Host& host, Outcome* outcome) {
   outcome->grpc_exit = settings.grpc_exit;
   const CommandSpec& command = *line.command;
   Invocation invocation(std::move(line), std::move(settings), host);
-  absl::Status status = command.run(invocation);
+  absl::Status status = WithCategorySuggestion(invocation, command.run(invocation));
   outcome->exit_code = invocation.exit_code();
   const absl::Status flushed = host.out->Flush();
   return status.ok() ? flushed : status;

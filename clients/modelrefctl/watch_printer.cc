@@ -31,10 +31,11 @@ struct Cells {
   std::string detail;
 };
 
+// The names that changed; of a state that nobody compared, how much there is.
 std::string DescribeModels(const v1::WatchEvent& event) {
-  std::string models = absl::StrJoin(event.changed_models(), ", ");
-  if (event.keys_truncated()) absl::StrAppend(&models, models.empty() ? "?" : ", …");
-  return models;
+  if (event.changed_models().empty()) return absl::StrCat(event.model_count(), " models");
+  return absl::StrCat(absl::StrJoin(event.changed_models(), ", "),
+                      event.keys_truncated() ? ", …" : "");
 }
 
 std::string DescribeFreshness(const v1::Freshness& freshness) {

@@ -193,6 +193,16 @@ TEST_F(CategoryListTest, ColourNeedsATerminalThatIsNotDumbOrForce) {
   EXPECT_FALSE(has_colour({.out = true}));
 }
 
+TEST_F(CategoryListTest, UnknownCategoryIsAnsweredWithTheNearestOne) {
+  handlers_.stream_category = [](const v1::StreamCategoryRequest&, grpc::ServerContext&,
+                                 Writer&) -> absl::Status {
+    return Error(absl::StatusCode::kNotFound, "CATEGORY_NOT_FOUND", "no category \"esrgn\"");
+  };
+  const CtlResult result = Run({"category", "get", "esrgn"});
+  EXPECT_EQ(result.code, 3);
+  EXPECT_TRUE(absl::StrContains(result.err, "did you mean \"esrgan\"?")) << result.err;
+}
+
 TEST_F(CategoryListTest, JsonHasTheNamesOfTheProto) {
   const std::string json = Run({"category", "list", "-o", "jsonl"}).out;
   EXPECT_TRUE(absl::StartsWith(
