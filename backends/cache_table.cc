@@ -39,6 +39,11 @@ CacheEntryPtr CacheTable::Find(const DocumentKey& key) const {
   return found == all->end() ? nullptr : found->second;
 }
 
+size_t CacheTable::tracked() const {
+  MutexLock lock(&mutex_);
+  return slots_.size();
+}
+
 void CacheTable::Mark(const DocumentKey& key, absl::Time now) {
   MutexLock lock(&mutex_);
   const auto slot = slots_.find(key);

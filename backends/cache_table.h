@@ -32,6 +32,8 @@ class CacheTable {
   // Copies one pointer; waits for no load and no change.
   std::shared_ptr<const Entries> entries() const { return published_.Get(); }
   CacheEntryPtr Find(const DocumentKey& key) const;
+  // Documents that memory is kept for: cached, or being loaded.
+  size_t tracked() const ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Advances the generation, and makes a cached document stale.
   void Mark(const DocumentKey& key, absl::Time now) ABSL_LOCKS_EXCLUDED(mutex_);
@@ -87,7 +89,7 @@ class CacheTable {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   SnapshotCell<Entries> published_{std::make_shared<const Entries>()};
-  Mutex mutex_;
+  mutable Mutex mutex_;
   std::map<DocumentKey, Slot> slots_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_sequence_ ABSL_GUARDED_BY(mutex_) = 0;
 };

@@ -12,7 +12,7 @@ namespace {
 constexpr char kVersion = 1;
 constexpr size_t kChecksumBytes = 8;
 constexpr size_t kHeadBytes = 1 + kChecksumBytes;
-constexpr size_t kFixedBytes = kHeadBytes + 4 * 8 + 1 + 8;
+constexpr size_t kFixedBytes = kHeadBytes + 4 * sizeof(uint64_t) + 1 + sizeof(uint64_t);
 // Longer than the longest model name makes it.
 constexpr size_t kMaxTextBytes = 4096;
 
