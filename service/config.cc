@@ -151,6 +151,7 @@ StartDecision LoadConfig(const ConfigInput& input) {
   StartDecision decision;
   decision.config = builder.config();
   if (decision.config->node_id().empty()) decision.config->set_node_id(RandomNodeId());
+  if (decision.config->admin_listen() == "none") decision.config->clear_admin_listen();
   decision.warnings = std::move(warnings);
   return decision;
 }

@@ -34,8 +34,9 @@ struct StartDecision {
 };
 
 // Applies defaults, file, environment and flags, weakest first, and checks the result as a whole.
-// Every setting of the result has a value; `node_id` gets one when nobody chose it. Reads the file
-// and the host name, nothing else; thread-safe.
+// Every setting of the result has a value; `node_id` gets one when nobody chose it, and
+// `admin_listen` is empty when it is "none". Reads the file and the host name, nothing else;
+// thread-safe.
 StartDecision LoadConfig(const ConfigInput& input);
 
 // The version of the program ("0.1.0").

@@ -22,6 +22,8 @@ constexpr int kMaxBatchNames = 1000;
 constexpr size_t kMaxBatchBytes = 1 << 20;
 constexpr int kMaxKnownDocuments = 256;
 constexpr int kListedProblems = 100;
+// Reads are what a fleet calls most.
+constexpr int kPostedRequests = 32;
 // Of memory, for what is derived from documents.
 constexpr size_t kIndexBytes = 256 << 20;
 constexpr size_t kStatisticsBytes = 64 << 20;
@@ -72,6 +74,7 @@ bool IsSlow(const Request&) {
 template <typename Request>
 UnaryOptions<Request> BlockingWhenSlow() {
   UnaryOptions<Request> options;
+  options.posted_requests = kPostedRequests;
   options.blocking_when = [](const CallContext&, const Request& request) {
     return request.read().force_refresh() || IsSlow(request);
   };
@@ -226,11 +229,11 @@ absl::StatusOr<v1::BatchGetModelsResponse> ReferenceService::BatchGetModels(
     const Entry* entry = view.document().Find(name);
     if (entry == nullptr) {
       response.add_missing(name);
-    } else if (bytes > 0 && bytes + entry->record->json.size() > kMaxBatchBytes) {
+    } else if (bytes > 0 && bytes + 2 * entry->record->json.size() > kMaxBatchBytes) {
       response.add_truncated(name);
     } else {
       FillModel(*entry, view.state->key.format, ReadMask::All(), response.add_models());
-      bytes += entry->record->json.size();
+      bytes += response.models(response.models_size() - 1).ByteSizeLong();
     }
   }
   return response;

@@ -42,6 +42,7 @@ class Server::Impl {
         hub_(store_, config.node_id()) {}
 
   absl::Status Build() {
+    RETURN_IF_ERROR(CheckDataDir(config_.data_dir()));
     ASSIGN_OR_RETURN(backends_,
                      MakeBackends(MakeBackendOptions(config_), registry_, clock_, file_executor_));
     sync_ = std::make_unique<SourceSync>(store_, backends_, registry_.DocumentKeys(), clock_,
@@ -70,7 +71,6 @@ class Server::Impl {
   }
 
   absl::Status Start() {
-    RETURN_IF_ERROR(CheckDataDir(config_.data_dir()));
     RETURN_IF_ERROR(sync_->Start());
     RETURN_IF_ERROR(rpc_->Start());
     serving_ = true;

@@ -17,6 +17,7 @@ class Server {
  public:
   // Builds the parts without serving yet. `clock` must outlive the server.
   //   INVALID_ARGUMENT, UNIMPLEMENTED (NOT_BUILT)  what the configuration asks for cannot be.
+  //   NOT_FOUND                                    there is no such data directory.
   static absl::StatusOr<std::unique_ptr<Server>> Create(const v1::ServerConfig& config,
                                                         Clock& clock);
   // Stops.

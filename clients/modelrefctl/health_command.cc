@@ -1,8 +1,10 @@
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "backends/base/error.h"
 #include "backends/base/json.h"
 #include "backends/base/status_macros.h"
@@ -14,6 +16,7 @@ namespace {
 
 // The exit statuses of Nagios plugins.
 constexpr int kNagiosOk = 0;
+constexpr int kNagiosWarning = 1;
 constexpr int kNagiosCritical = 2;
 constexpr int kNagiosUnknown = 3;
 
@@ -22,6 +25,8 @@ struct Finding {
   std::string service;  // Empty: the whole server.
   absl::StatusOr<Client::Serving> serving;
   absl::Duration took;
+  // Documents that are served but are not what their source says: "stale blip/v2".
+  std::vector<std::string> degraded = {};
 
   bool ok() const { return serving.ok() && *serving == Client::Serving::kServing; }
   std::string Word() const {
@@ -37,10 +42,14 @@ struct Finding {
 
 std::string NagiosLine(const Finding& finding, int code) {
   const char* const word = code == kNagiosOk         ? "OK"
+                           : code == kNagiosWarning  ? "WARNING"
                            : code == kNagiosCritical ? "CRITICAL"
                                                      : "UNKNOWN";
-  return absl::StrFormat("%s - %s is %s | time=%.6fs\n", word, TerminalSafe(finding.What()),
-                         finding.Word(), absl::ToDoubleSeconds(finding.took));
+  const std::string degraded =
+      finding.degraded.empty() ? "" : absl::StrCat(": ", absl::StrJoin(finding.degraded, ", "));
+  return absl::StrFormat("%s - %s is %s%s | time=%.6fs\n", word, TerminalSafe(finding.What()),
+                         finding.Word(), TerminalSafe(degraded),
+                         absl::ToDoubleSeconds(finding.took));
 }
 
 std::string PrometheusLines(const Finding& finding) {
@@ -50,10 +59,14 @@ std::string PrometheusLines(const Finding& finding) {
       "# HELP modelref_up Whether the server answers that it is serving.\n"
       "# TYPE modelref_up gauge\n"
       "modelref_up%s %d\n"
+      "# HELP modelref_documents_degraded Documents that are stale or damaged.\n"
+      "# TYPE modelref_documents_degraded gauge\n"
+      "modelref_documents_degraded%s %d\n"
       "# HELP modelref_health_check_seconds How long the health check took.\n"
       "# TYPE modelref_health_check_seconds gauge\n"
       "modelref_health_check_seconds%s %.6f\n",
-      labels, finding.ok() ? 1 : 0, labels, absl::ToDoubleSeconds(finding.took));
+      labels, finding.ok() ? 1 : 0, labels, finding.degraded.size(), labels,
+      absl::ToDoubleSeconds(finding.took));
 }
 
 JsonObject FindingJson(const Finding& finding) {
@@ -62,6 +75,9 @@ JsonObject FindingJson(const Finding& finding) {
   object.Set("service", finding.service);
   object.Set("status", finding.Word());
   object.Set("took", FormatSeconds(finding.took));
+  JsonArray degraded;
+  for (const std::string& document : finding.degraded) degraded.push_back(Json(document));
+  object.Set("degraded", std::move(degraded));
   return object;
 }
 
@@ -73,8 +89,25 @@ absl::Status AsStatus(const Finding& finding) {
 }
 
 int NagiosCode(const Finding& finding) {
-  if (finding.ok()) return kNagiosOk;
+  if (finding.ok()) return finding.degraded.empty() ? kNagiosOk : kNagiosWarning;
   return absl::IsNotFound(finding.serving.status()) ? kNagiosUnknown : kNagiosCritical;
+}
+
+// What is stale or damaged, in both formats. A server that does not say is not taken for sick.
+std::vector<std::string> DegradedDocuments(Client& client) {
+  std::vector<std::string> degraded;
+  for (const v1::Format format : {v1::FORMAT_V2, v1::FORMAT_LEGACY}) {
+    v1::ListCategoriesRequest request;
+    request.set_format(format);
+    const absl::StatusOr<v1::ListCategoriesResponse> response = client.ListCategories(request);
+    if (!response.ok()) return degraded;
+    for (const v1::CategorySummary& category : response->categories()) {
+      if (!category.stale() && !category.damaged()) continue;
+      degraded.push_back(absl::StrCat(category.damaged() ? "damaged " : "stale ",
+                                      category.category(), "/", FormatLabel(format)));
+    }
+  }
+  return degraded;
 }
 
 absl::StatusOr<Finding> Ask(Invocation& invocation) {
@@ -82,8 +115,10 @@ absl::StatusOr<Finding> Ask(Invocation& invocation) {
   const std::string service = invocation.arguments().empty() ? "" : invocation.arguments()[0];
   const absl::Time start = invocation.host().clock->TimeNow();
   absl::StatusOr<Client::Serving> serving = client->CheckHealth(service);
-  return Finding{invocation.settings().client.address, service, std::move(serving),
-                 invocation.host().clock->TimeNow() - start};
+  Finding finding{invocation.settings().client.address, service, std::move(serving),
+                  invocation.host().clock->TimeNow() - start};
+  if (finding.ok() && service.empty()) finding.degraded = DegradedDocuments(*client);
+  return finding;
 }
 
 }  // namespace
@@ -105,6 +140,9 @@ absl::Status RunHealth(Invocation& invocation) {
     RETURN_IF_ERROR(invocation.Print(CanonicalJson(FindingJson(finding)) + "\n"));
   } else {
     RETURN_IF_ERROR(invocation.Print(finding.Word() + "\n"));
+    for (const std::string& document : finding.degraded) {
+      RETURN_IF_ERROR(invocation.Print(document + "\n"));
+    }
   }
   return AsStatus(finding);
 }

@@ -13,6 +13,9 @@ namespace {
 // names.
 constexpr size_t kListedCreates = 1024;
 
+// The most records that one line of the log names.
+constexpr size_t kLoggedProblems = 10;
+
 size_t CountDeletes(const std::vector<RecordChange>& changes) {
   size_t count = 0;
   for (const RecordChange& change : changes) count += change.after == nullptr ? 1 : 0;
@@ -116,6 +119,7 @@ void SourceImporter::OfferContent(const DocumentState& state, const Snapshot& sn
       return;
     }
   }
+  ReportProblems(state, snapshot);
   const uint64_t before_revision = state.mod_revision;
   std::vector<DocumentEdit> edits;
   edits.push_back(std::move(edit));
@@ -127,6 +131,20 @@ void SourceImporter::OfferContent(const DocumentState& state, const Snapshot& sn
         {{"document", state.key.ToString()},
          {"revision", absl::StrCat(after->Find(state.key)->mod_revision)}});
   }
+}
+
+void SourceImporter::ReportProblems(const DocumentState& before, const Snapshot& snapshot) {
+  if (snapshot.problems.empty() || before.problems == snapshot.problems) return;
+  std::string records;
+  for (size_t i = 0; i < snapshot.problems.size() && i < kLoggedProblems; ++i) {
+    const RecordProblem& problem = snapshot.problems[i];
+    absl::StrAppend(&records, i == 0 ? "" : "; ", "\"", problem.name, "\" in line ", problem.line,
+                    ": ", problem.reason);
+  }
+  Log(LogLevel::kWarning, "store.records_unrepresentable",
+      {{"document", before.key.ToString()},
+       {"count", absl::StrCat(snapshot.problems.size())},
+       {"records", records}});
 }
 
 void SourceImporter::Accept(const DocumentState& state, const Snapshot& snapshot) {

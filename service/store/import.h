@@ -34,6 +34,7 @@ class SourceImporter {
                     const std::string& caller);
   void OfferError(const DocumentState& state, const absl::Status& error);
   void Hold(const DocumentState& state, FreshnessCause cause, const std::string& detail);
+  static void ReportProblems(const DocumentState& before, const Snapshot& snapshot);
   void Accept(const DocumentState& state, const Snapshot& snapshot);
 
   Store& store_;

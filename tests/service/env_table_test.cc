@@ -5,8 +5,7 @@
 
 #include <set>
 
-#include "absl/strings/match.h"
-#include "absl/strings/strip.h"
+#include "absl/strings/str_split.h"
 #include "service/config.h"
 #include "service/config_durations.h"
 
@@ -54,57 +53,25 @@ TEST(EnvTableTest, EveryRowNamesASettingOrSaysWhyItHasNone) {
 
 TEST(EnvTableTest, EveryVariableOfTheOriginalHasARow) {
   // H 6, in its order.
-  const std::vector<std::string> variables = {"REPLICATE_MODE",
-                                              "OFFLINE",
-                                              "MAKE_FOLDERS",
-                                              "IMAGE_GITHUB_REPO__OWNER",
-                                              "IMAGE_GITHUB_REPO__NAME",
-                                              "IMAGE_GITHUB_REPO__BRANCH",
-                                              "IMAGE_GITHUB_REPO__PROXY_SETTINGS",
-                                              "TEXT_GITHUB_REPO__OWNER",
-                                              "TEXT_GITHUB_REPO__NAME",
-                                              "TEXT_GITHUB_REPO__BRANCH",
-                                              "TEXT_GITHUB_REPO__PROXY_SETTINGS",
-                                              "CACHE_TTL_SECONDS",
-                                              "LEGACY_DOWNLOAD_RETRY_MAX_ATTEMPTS",
-                                              "LEGACY_DOWNLOAD_RETRY_BACKOFF_SECONDS",
-                                              "REDIS__USE_REDIS",
-                                              "REDIS__URL",
-                                              "REDIS__POOL_SIZE",
-                                              "REDIS__SOCKET_TIMEOUT",
-                                              "REDIS__SOCKET_CONNECT_TIMEOUT",
-                                              "REDIS__RETRY_MAX_ATTEMPTS",
-                                              "REDIS__RETRY_BACKOFF_SECONDS",
-                                              "REDIS__KEY_PREFIX",
-                                              "REDIS__TTL_SECONDS",
-                                              "REDIS__USE_PUBSUB",
-                                              "PRIMARY_API_URL",
-                                              "PRIMARY_API_TIMEOUT",
-                                              "ENABLE_GITHUB_FALLBACK",
-                                              "GITHUB_SEED_ENABLED",
-                                              "CANONICAL_FORMAT",
-                                              "HORDE_API_TIMEOUT",
-                                              "HORDE_API_CACHE_TTL",
-                                              "STATISTICS_CACHE_TTL",
-                                              "DELETION_RISK_CACHE_TTL",
-                                              "ENABLE_STATISTICS_PRECOMPUTE",
-                                              "PREFERRED_FILE_HOSTS",
-                                              "LOW_USAGE_THRESHOLD_PERCENTAGE",
-                                              "TEXT_GEN_LOW_USAGE_THRESHOLD_PERCENTAGE",
-                                              "TEXT_GEN_IGNORE_DOWNLOAD_HOSTS",
-                                              "TEXT_GEN_CRITICAL_USAGE_THRESHOLD",
-                                              "TEXT_GEN_CRITICAL_WORKER_THRESHOLD",
-                                              "AUDIT__ENABLED",
-                                              "AUDIT__MAX_SEGMENT_BYTES",
-                                              "AUDIT__RELATIVE_SUBDIR",
-                                              "AUDIT__ROOT_PATH_OVERRIDE",
-                                              "PENDING_QUEUE__ENABLED",
-                                              "PENDING_QUEUE__RELATIVE_SUBDIR",
-                                              "PENDING_QUEUE__ROOT_PATH_OVERRIDE",
-                                              "PENDING_QUEUE__MAX_SEGMENT_BYTES",
-                                              "PENDING_QUEUE__REQUESTOR_IDS",
-                                              "PENDING_QUEUE__APPROVER_IDS",
-                                              "CORS_ALLOWED_ORIGINS"};
+  const std::vector<std::string> variables =
+      absl::StrSplit(R"(
+      REPLICATE_MODE OFFLINE MAKE_FOLDERS IMAGE_GITHUB_REPO__OWNER IMAGE_GITHUB_REPO__NAME
+      IMAGE_GITHUB_REPO__BRANCH IMAGE_GITHUB_REPO__PROXY_SETTINGS TEXT_GITHUB_REPO__OWNER
+      TEXT_GITHUB_REPO__NAME TEXT_GITHUB_REPO__BRANCH TEXT_GITHUB_REPO__PROXY_SETTINGS
+      CACHE_TTL_SECONDS LEGACY_DOWNLOAD_RETRY_MAX_ATTEMPTS LEGACY_DOWNLOAD_RETRY_BACKOFF_SECONDS
+      REDIS__USE_REDIS REDIS__URL REDIS__POOL_SIZE REDIS__SOCKET_TIMEOUT
+      REDIS__SOCKET_CONNECT_TIMEOUT REDIS__RETRY_MAX_ATTEMPTS REDIS__RETRY_BACKOFF_SECONDS
+      REDIS__KEY_PREFIX REDIS__TTL_SECONDS REDIS__USE_PUBSUB PRIMARY_API_URL PRIMARY_API_TIMEOUT
+      ENABLE_GITHUB_FALLBACK GITHUB_SEED_ENABLED CANONICAL_FORMAT HORDE_API_TIMEOUT
+      HORDE_API_CACHE_TTL STATISTICS_CACHE_TTL DELETION_RISK_CACHE_TTL
+      ENABLE_STATISTICS_PRECOMPUTE PREFERRED_FILE_HOSTS LOW_USAGE_THRESHOLD_PERCENTAGE
+      TEXT_GEN_LOW_USAGE_THRESHOLD_PERCENTAGE TEXT_GEN_IGNORE_DOWNLOAD_HOSTS
+      TEXT_GEN_CRITICAL_USAGE_THRESHOLD TEXT_GEN_CRITICAL_WORKER_THRESHOLD AUDIT__ENABLED
+      AUDIT__MAX_SEGMENT_BYTES AUDIT__RELATIVE_SUBDIR AUDIT__ROOT_PATH_OVERRIDE
+      PENDING_QUEUE__ENABLED PENDING_QUEUE__RELATIVE_SUBDIR PENDING_QUEUE__ROOT_PATH_OVERRIDE
+      PENDING_QUEUE__MAX_SEGMENT_BYTES PENDING_QUEUE__REQUESTOR_IDS PENDING_QUEUE__APPROVER_IDS
+      CORS_ALLOWED_ORIGINS)",
+                     absl::ByAnyChar(" \n"), absl::SkipEmpty());
   std::set<std::string> rows;
   for (const EnvRow& row : EnvTable()) rows.emplace(row.name);
   for (const std::string& variable : variables) {
