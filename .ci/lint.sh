@@ -82,12 +82,11 @@ check_threads() {
 check_buf() {
   export npm_config_loglevel=error npm_config_update_notifier=false
   require npx
-  cd "$root/proto"
   if ! npx --yes @bufbuild/buf --version >"$state/buf.log" 2>&1 </dev/null; then
     say "not run: npx cannot get @bufbuild/buf ($state/buf.log)"
     exit "$not_run"
   fi
-  npx --yes @bufbuild/buf lint </dev/null
+  (cd proto && npx --yes @bufbuild/buf lint </dev/null) || die "buf found the above"
   say "buf: $(files '*.proto' | wc -l) protos are clean"
 }
 

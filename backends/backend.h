@@ -23,6 +23,7 @@ struct Snapshot {
   DocumentPtr document;  // Never null.
   // The exact text of a legacy document as the original serves it (H 3.3); null for v2.
   std::shared_ptr<const std::string> source_text;
+  uint64_t source_bytes = 0;  // Read from the source.
   // Names the state of the source that was read, comparable by equality only.
   std::string version;
   // True when the source is a table (models.csv), which may lose its tail and still parse.

@@ -30,7 +30,7 @@ class Delivery {
 };
 
 uint64_t SizeOf(const absl::StatusOr<SnapshotPtr>& loaded) {
-  return loaded.ok() ? (*loaded)->document->size_bytes() : 0;
+  return loaded.ok() ? (*loaded)->source_bytes : 0;
 }
 
 // An outer cache would keep a last good snapshot as a fresh one.
@@ -184,7 +184,7 @@ void CachingBackend::Finish(const CacheLoadPtr& load, const absl::StatusOr<Snaps
   // First, so that no reader waits for an invalidation callback.
   Deliver(load, {loaded.status(), outcome.entry}, runner);
   if (outcome.began_failing) {
-    Log(LogLevel::kWarning, "cache.refresh_failed",
+    Log(LogLevel::kDebug, "cache.refresh_failed",
         {{"document", load->key.ToString()},
          {"code", absl::StatusCodeToString(loaded.status().code())},
          {"message", std::string(loaded.status().message())}});

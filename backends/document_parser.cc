@@ -3,6 +3,7 @@
 #include <rapidjson/reader.h>
 
 #include <algorithm>
+#include <deque>
 #include <limits>
 #include <unordered_map>
 #include <utility>
@@ -30,6 +31,13 @@ struct FoundProblem {
   std::string name;
   size_t offset;
   std::string reason;
+  bool superseded = false;  // By a later value of the same name.
+};
+
+// Where a name first stood, and what is wrong with its last value; null for nothing.
+struct Place {
+  size_t index;
+  FoundProblem* problem;
 };
 
 // Receives the events of one document and turns each member of the top object into a record.
@@ -39,6 +47,7 @@ class DocumentHandler {
                   const HugeNumbers& huge_numbers)
       : stream_(stream),
         huge_numbers_(huge_numbers),
+        limits_(limits),
         writer_(limits.record_bytes, limits.record_depth) {}
 
   bool Null() { return Scalar("null"); }
@@ -84,7 +93,7 @@ class DocumentHandler {
 
   bool not_an_object() const { return not_an_object_; }
   std::vector<RecordPtr>& records() { return records_; }
-  std::vector<FoundProblem>& problems() { return problems_; }
+  std::deque<FoundProblem>& problems() { return problems_; }
 
  private:
   bool Scalar(absl::string_view lexeme) {
@@ -117,49 +126,51 @@ class DocumentHandler {
   }
 
   void Finish() {
-    if (writer_.refusal().empty()) {
-      if (const absl::Status status = ValidateModelName(name_); !status.ok()) {
-        writer_.Refuse(std::string(status.message()));
-      }
+    RecordPtr record = TakeRecord();
+    FoundProblem* problem = nullptr;
+    if (record == nullptr) {
+      problem = &problems_.emplace_back(FoundProblem{name_, name_offset_, writer_.refusal()});
     }
-    if (!writer_.refusal().empty()) {
-      problems_.push_back({name_, name_offset_, writer_.refusal()});
-      // The last value of a repeated name decides, also when it cannot be shown.
-      if (const auto it = places_.find(name_); it != places_.end()) {
-        records_[it->second] = nullptr;
-        places_.erase(it);
-      }
-      return;
-    }
-    std::string json = writer_.json();
-    if (writer_.has_duplicates()) {
-      // Rare enough to build a tree for it.
-      if (absl::StatusOr<Json> tree = ParseJson(json); tree.ok()) json = CanonicalJson(*tree);
-    }
-    RecordPtr record = MakeRecord(name_, std::move(json));
+    size_t index = records_.size();
+    // The last value of a repeated name decides, also when it cannot be shown.
     if (const auto it = places_.find(name_); it != places_.end()) {
-      const size_t place = it->second;
-      places_.erase(it);  // Its key is in the record that goes.
-      places_.emplace(record->name, place);
-      records_[place] = std::move(record);
-      return;
+      index = it->second.index;
+      if (it->second.problem != nullptr) it->second.problem->superseded = true;
+      places_.erase(it);  // Its key may be in the record that goes.
+    } else {
+      records_.emplace_back();
     }
-    places_.emplace(record->name, records_.size());
-    records_.push_back(std::move(record));
+    places_.emplace(problem == nullptr ? record->name : problem->name, Place{index, problem});
+    records_[index] = std::move(record);
+  }
+
+  // Null when the writer refused.
+  RecordPtr TakeRecord() {
+    if (const absl::Status status = ValidateModelName(name_); !status.ok()) {
+      writer_.Refuse(std::string(status.message()));
+    }
+    if (!writer_.refusal().empty()) return nullptr;
+    if (!writer_.has_duplicates()) return MakeRecord(name_, writer_.json());
+    // Rare enough to build a tree for it.
+    const absl::StatusOr<Json> tree = ParseJson(writer_.json(), {.depth = limits_.record_depth});
+    if (tree.ok()) return MakeRecord(name_, CanonicalJson(*tree));
+    writer_.Refuse(std::string(tree.status().message()));
+    return nullptr;
   }
 
   rapidjson::InsituStringStream& stream_;
   const HugeNumbers& huge_numbers_;
+  const ParseLimits& limits_;
   RecordWriter writer_;
   size_t depth_ = 0;
   size_t numbers_ = 0;
   bool not_an_object_ = false;
   std::string name_;
   size_t name_offset_ = 0;
-  std::vector<RecordPtr> records_;
-  // The keys are the names of the records.
-  std::unordered_map<absl::string_view, size_t, absl::Hash<absl::string_view>> places_;
-  std::vector<FoundProblem> problems_;
+  std::vector<RecordPtr> records_;     // Null for problems.
+  std::deque<FoundProblem> problems_;  // Never moves.
+  // The keys are the names of the records or problems.
+  std::unordered_map<absl::string_view, Place, absl::Hash<absl::string_view>> places_;
 };
 
 absl::Status CheckEncoding(absl::string_view text) {
@@ -187,19 +198,18 @@ std::string Shown(absl::string_view name) {
   return shown;
 }
 
-// Lines are counted once from the front, because problems come in source order.
-std::vector<RecordProblem> WithLines(absl::string_view original, absl::string_view source,
-                                     std::vector<FoundProblem> found) {
+// Lines are counted once from the front, because problems come in source order. The rewritten
+// source has the line ends of the original.
+std::vector<RecordProblem> WithLines(absl::string_view source, std::deque<FoundProblem> found) {
   std::vector<RecordProblem> problems;
   size_t line = 1;
   size_t counted = 0;
   for (FoundProblem& problem : found) {
-    const size_t offset =
-        std::min(OriginalOffset(original, source, problem.offset), original.size());
-    line += static_cast<size_t>(
-        std::count(original.begin() + static_cast<ptrdiff_t>(counted),
-                   original.begin() + static_cast<ptrdiff_t>(std::max(offset, counted)), '\n'));
-    counted = std::max(offset, counted);
+    const size_t offset = std::clamp(problem.offset, counted, source.size());
+    const absl::string_view passed = source.substr(counted, offset - counted);
+    line += static_cast<size_t>(std::count(passed.begin(), passed.end(), '\n'));
+    counted = offset;
+    if (problem.superseded) continue;
     problems.push_back({Shown(problem.name), line, std::move(problem.reason)});
   }
   return problems;
@@ -234,7 +244,7 @@ Attempt TryParse(absl::string_view original, absl::string_view source, const Par
   std::vector<RecordPtr>& records = handler.records();
   std::erase(records, nullptr);
   parsed.document = Document::FromRecords(std::move(records));
-  parsed.problems = WithLines(original, source, std::move(handler.problems()));
+  parsed.problems = WithLines(source, std::move(handler.problems()));
   return {std::move(parsed)};
 }
 

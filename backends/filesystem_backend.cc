@@ -95,7 +95,7 @@ absl::StatusOr<SnapshotPtr> FileSystemBackend::Fetch(const DocumentKey& key, Fet
   const absl::Time start = clock_.TimeNow();
   absl::StatusOr<SnapshotPtr> snapshot = Load(key);
   statistics_.CountFetch(snapshot.status(), clock_.TimeNow() - start,
-                         snapshot.ok() ? (*snapshot)->document->size_bytes() : 0);
+                         snapshot.ok() ? (*snapshot)->source_bytes : 0);
   MutexLock lock(&mutex_);
   if (snapshot.ok() || absl::IsNotFound(snapshot.status())) {
     failures_.erase(key);
@@ -128,6 +128,7 @@ absl::StatusOr<SnapshotPtr> FileSystemBackend::LoadFile(const DocumentKey& key,
   if (!content.ok()) return DocumentError(content.status());
   auto snapshot = std::make_shared<Snapshot>();
   snapshot->version = VersionString(content->version);
+  snapshot->source_bytes = content->bytes.size();
   if (absl::EndsWith(path, ".csv")) {
     absl::StatusOr<TextSource> text = ParseTextSource(content->bytes, options_.limits);
     if (!text.ok()) return Damaged(path, text.status().message());

@@ -93,7 +93,7 @@ v1::ServerConfig DefaultConfig() {
   config.mutable_queue()->set_relative_subdir("pending_queue");
   SetRedis(config.mutable_redis());
   *config.mutable_watch()->mutable_progress_interval() = ToProtoDuration(absl::Seconds(20));
-  *config.mutable_watch()->mutable_max_age() = ToProtoDuration(absl::Hours(24));
+  *config.mutable_watch()->mutable_max_age() = ToProtoDuration(absl::Minutes(25));
   config.mutable_watch()->set_max_inline_bytes(64 << 10);
   SetSources(config.mutable_sources());
   config.mutable_lifecycle()->set_kubernetes_namespace("default");

@@ -89,7 +89,7 @@ const std::vector<DurationRange>& DurationRanges() {
       {"redis.retry_backoff", absl::ZeroDuration(), absl::Minutes(1)},
       {"redis.ttl", absl::Seconds(1), 3650 * day},
       {"watch.progress_interval", absl::Seconds(5), absl::Seconds(45)},
-      {"watch.max_age", absl::Minutes(1), 30 * day},
+      {"watch.max_age", absl::Minutes(1), absl::Minutes(28)},
       {"sources.primary_api_timeout", absl::Milliseconds(100), absl::Minutes(10)},
       {"sources.download_backoff", absl::ZeroDuration(), absl::Minutes(10)},
       {"lifecycle.lease", absl::Seconds(5), absl::Hours(1)},

@@ -63,11 +63,12 @@ absl::Status FileWatcher::Start() {
 }
 
 void FileWatcher::Stop() {
-  if (!thread_.joinable()) return;
-  stopping_ = true;
-  const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof(one));
-  thread_.join();
+  if (thread_.joinable()) {
+    stopping_ = true;
+    const uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = write(wake_fd_, &one, sizeof(one));
+    thread_.join();
+  }
   {
     MutexLock lock(&requests_mutex_);
     closed_ = true;

@@ -110,6 +110,7 @@ std::optional<Store::Applied> Store::Apply(const Root& root, DocumentEdit edit) 
 }
 
 uint64_t Store::Commit(const std::string& caller, std::vector<DocumentEdit> edits) {
+  uint64_t revision;
   {
     MutexLock lock(&commit_mutex_);
     const RootPtr before = root();
@@ -124,7 +125,7 @@ uint64_t Store::Commit(const std::string& caller, std::vector<DocumentEdit> edit
       applied.push_back(*std::move(one));
     }
     if (applied.empty()) return before->revision;
-    transaction->revision = after->revision = next_event - 1;
+    revision = transaction->revision = after->revision = next_event - 1;
     transaction->caller = caller;
     transaction->time = clock_.TimeNow();
     for (Applied& one : applied) {
@@ -146,7 +147,7 @@ uint64_t Store::Commit(const std::string& caller, std::vector<DocumentEdit> edit
     Publish(std::move(after));
   }
   NotifyListeners();
-  return root()->revision;
+  return revision;
 }
 
 void Store::Remember(CommittedTransactionPtr transaction) {

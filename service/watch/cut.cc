@@ -9,6 +9,9 @@
 namespace modelref {
 namespace {
 
+// The most that the tag and the length of an embedded message take.
+constexpr size_t kFieldBytes = 6;
+
 // What happened to one model over several transactions.
 struct FoldedChange {
   bool existed_before = false;
@@ -176,15 +179,17 @@ std::vector<EncodedMessage> EncodeEvents(std::vector<v1::WatchEvent> events,
                                          const v1::ResponseHeader& cut_header, bool all_parts) {
   std::vector<EncodedMessage> messages;
   v1::WatchResponse response;
-  size_t bytes = 0;
+  const size_t empty =
+      std::max(part_header.ByteSizeLong(), cut_header.ByteSizeLong()) + 3 * kFieldBytes;
+  size_t bytes = empty;
   for (v1::WatchEvent& event : events) {
-    const size_t size = event.ByteSizeLong();
-    if (bytes > 0 && bytes + size > kMaxMessageBytes) {
+    const size_t size = event.ByteSizeLong() + kFieldBytes;
+    if (bytes > empty && bytes + size > kMaxMessageBytes) {
       *response.mutable_header() = part_header;
       response.mutable_events()->set_more(true);
       messages.push_back(Encode(response));
       response.Clear();
-      bytes = 0;
+      bytes = empty;
     }
     *response.mutable_events()->add_events() = std::move(event);
     bytes += size;

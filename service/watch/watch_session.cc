@@ -3,13 +3,22 @@
 #include <algorithm>
 #include <utility>
 
+#include "backends/base/json.h"
 #include "service/watch/wire.h"
 
 namespace modelref {
 namespace {
 
+constexpr size_t kMaxDetailBytes = 512;
+
 EncodedMessage Encode(const v1::WatchResponse& response) {
   return std::make_shared<const std::string>(response.SerializeAsString());
+}
+
+// Cut between characters: a message whose text is not UTF-8 is one that no client can parse.
+std::string Shown(const std::string& detail) {
+  const std::string head = detail.substr(0, kMaxDetailBytes);
+  return head.substr(0, FindInvalidUtf8(head));
 }
 
 v1::StaleCause ToProto(FreshnessCause cause) { return static_cast<v1::StaleCause>(cause); }
@@ -54,7 +63,7 @@ void WatchSession::QueueFreshness(const Root& root, const DocumentState& state) 
   if (state.freshness.stale()) {
     *freshness->mutable_since() = modelref::ToProto(state.freshness.since);
     freshness->set_cause(ToProto(state.freshness.cause));
-    freshness->set_detail(state.freshness.detail.substr(0, 512));
+    freshness->set_detail(Shown(state.freshness.detail));
   }
   parts_.push_back(Encode(response));
 }

@@ -98,7 +98,7 @@ TEST_P(StatisticsContractTest, CountsFetchesErrorsBytesAndLatency) {
   EXPECT_FALSE(after.name.empty());
   EXPECT_EQ(after.fetches, before.fetches + 2);
   EXPECT_EQ(after.errors, before.errors + 1);
-  EXPECT_EQ(after.bytes, before.bytes + snapshot->document->size_bytes());
+  EXPECT_EQ(after.bytes, before.bytes + snapshot->source_bytes);
   EXPECT_THAT(after.latency_counts, SizeIs(std::size(kLatencyBoundsSeconds) + 1));
   uint64_t measured = 0;
   for (const uint64_t count : after.latency_counts) measured += count;

@@ -23,6 +23,7 @@ class Child {
   Child& operator=(const Child&) = delete;
 
   void Signal(int number) const;
+  pid_t pid() const { return pid_; }
   // The exit status as a shell has it: 128 plus the signal that killed it. Waits.
   int Wait();
   // The processor time it took, after Wait(): unlike time on the clock it does not depend on what

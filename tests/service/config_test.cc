@@ -40,6 +40,8 @@ TEST(ConfigTest, OnlyADataDirectoryIsRequired) {
   EXPECT_EQ(start.config->canonical_format(), v1::FORMAT_V2);
   EXPECT_EQ(FromProtoDuration(start.config->cache().ttl()), absl::Seconds(60));
   EXPECT_EQ(start.config->limits().streams(), 50'000u);
+  // Below the age at which connections end, with its jitter.
+  EXPECT_EQ(FromProtoDuration(start.config->watch().max_age()), absl::Minutes(25));
   EXPECT_THAT(start.config->node_id(), Not(IsEmpty()));
   EXPECT_THAT(start.warnings, IsEmpty());
 }
@@ -100,12 +102,12 @@ TEST(ConfigTest, SizesAndDurationsAndEnumsHaveTheirWrittenForms) {
   const testing::TempDir dir;
   const StartDecision start = LoadFile(dir, R"({
     "limits": {"record_bytes": "2MiB", "document_bytes": 1073741824},
-    "watch": {"max_age": "1h30m"}, "cache": {"ttl": null},
+    "watch": {"max_age": "1m30s"}, "cache": {"ttl": null},
     "canonical_format": "FORMAT_LEGACY", "log": {"level": "warning"}})");
   ASSERT_TRUE(start.config.has_value()) << start.err;
   EXPECT_EQ(start.config->limits().record_bytes(), 2u << 20);
   EXPECT_EQ(start.config->limits().document_bytes(), 1u << 30);
-  EXPECT_EQ(FromProtoDuration(start.config->watch().max_age()), absl::Minutes(90));
+  EXPECT_EQ(FromProtoDuration(start.config->watch().max_age()), absl::Seconds(90));
   EXPECT_FALSE(start.config->cache().has_ttl());
   EXPECT_EQ(start.config->canonical_format(), v1::FORMAT_LEGACY);
   EXPECT_EQ(start.config->log().level(), v1::LOG_LEVEL_WARNING);
