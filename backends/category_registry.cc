@@ -39,7 +39,8 @@ absl::Status CategoryRegistry::Add(const ExtraCategory& extra) {
     }
   }
   for (const Category& other : categories_) {
-    if (other.v2_file == category.v2_file || other.legacy_file == category.legacy_file) {
+    if (other.v2_file == category.v2_file || other.legacy_file == category.legacy_file ||
+        other.legacy_fallback_file == category.legacy_file) {
       return absl::InvalidArgumentError(
           absl::StrCat("categories ", other.name, " and ", extra.name, " would share a file"));
     }

@@ -23,6 +23,7 @@ absl::StatusOr<SnapshotPtr> ParseSnapshot(Format format, const std::string& json
   snapshot->document = std::move(parsed->document);
   snapshot->problems = std::move(parsed->problems);
   snapshot->version = std::move(version);
+  snapshot->source_bytes = json.size();
   if (format == Format::kLegacy) snapshot->source_text = std::make_shared<const std::string>(json);
   return SnapshotPtr(std::move(snapshot));
 }
