@@ -20,7 +20,7 @@ filter='*'
 if [[ $preset == tsan ]]; then
   # ThreadSanitizer of g++ 12 refuses the address layout of newer kernels unless it is fixed.
   ! setarch "$(uname -m)" -R true 2>/dev/null || launcher=(setarch "$(uname -m)" -R)
-  filter='*Caching*:*Watch*:*Hub*:*Store*:*Snapshot*:*Rpc*:*Client*:*Server*:*Registry*:*Executor*'
+  filter='*Caching*:*Watch*:*Hub*:*Store*:*Snapshot*:*Rpc*:*Client*:*Server*:*Registry*:*Executor*:*Mirror*:*Cancel*'
 fi
 for program in "$@"; do
   say "$program under $preset"

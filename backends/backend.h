@@ -12,6 +12,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "backends/base/digest.h"
 #include "backends/base/document_key.h"
 #include "backends/document.h"
 #include "backends/document_parser.h"
@@ -24,6 +25,8 @@ struct Snapshot {
   // The exact text of a legacy document as the original serves it (H 3.3); null for v2.
   std::shared_ptr<const std::string> source_text;
   uint64_t source_bytes = 0;  // Read from the source.
+  // SHA-256 of those bytes; zeros for a source that has none of its own.
+  Sha256Digest content_sha256{};
   // Names the state of the source that was read, comparable by equality only.
   std::string version;
   // True when the source is a table (models.csv), which may lose its tail and still parse.

@@ -94,11 +94,20 @@ class DocumentBuilder {
   }
 
   static DocumentPtr FromScratch(std::vector<RecordPtr> records, uint64_t mod_revision) {
+    std::vector<Entry> entries;
+    entries.reserve(records.size());
+    for (RecordPtr& record : records) {
+      entries.push_back(Entry{std::move(record), entries.size(), mod_revision});
+    }
+    const uint64_t next_order = entries.size();
+    return Placed(std::move(entries), next_order);
+  }
+
+  static DocumentPtr Placed(std::vector<Entry> entries, uint64_t next_order) {
     auto document = std::shared_ptr<Document>(new Document);
     Chunker chunker;
-    for (RecordPtr& record : records) {
-      chunker.Add(Entry{std::move(record), document->next_order_++, mod_revision});
-    }
+    for (const Entry& entry : entries) chunker.Add(entry);
+    document->next_order_ = next_order;
     document->chunks_ = chunker.Finish();
     Summarise(document.get());
     IndexAll(document.get());
@@ -253,6 +262,10 @@ DocumentPtr Document::Empty() {
 
 DocumentPtr Document::FromRecords(std::vector<RecordPtr> records, uint64_t mod_revision) {
   return DocumentBuilder::FromScratch(std::move(records), mod_revision);
+}
+
+DocumentPtr Document::FromEntries(std::vector<Entry> entries, uint64_t next_order) {
+  return DocumentBuilder::Placed(std::move(entries), next_order);
 }
 
 DocumentPtr Document::Apply(const std::vector<RecordChange>& changes, uint64_t mod_revision) const {

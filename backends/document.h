@@ -56,6 +56,10 @@ class Document {
   // Names must be distinct.
   static DocumentPtr FromRecords(std::vector<RecordPtr> records, uint64_t mod_revision = 0);
 
+  // The document of entries that already have their places: ascending orders below `next_order`,
+  // the place of the next new record.
+  static DocumentPtr FromEntries(std::vector<Entry> entries, uint64_t next_order);
+
   // The document after `changes` in order, each stamped with `mod_revision`: an update keeps its
   // place, a create is appended, a delete of a missing name does nothing. Costs O(changed chunks),
   // not O(records).
@@ -71,6 +75,8 @@ class Document {
   size_t record_count() const { return record_count_; }
   // Of the document as compact JSON.
   uint64_t size_bytes() const { return size_bytes_; }
+  // The order of the next record that is appended: above every order ever given.
+  uint64_t next_order() const { return next_order_; }
   const std::vector<std::shared_ptr<const Chunk>>& chunks() const { return chunks_; }
 
   // Calls fn(const Entry&) in document order.

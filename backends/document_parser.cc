@@ -16,6 +16,7 @@
 #include "backends/base/json_errors.h"
 #include "backends/base/json_huge_numbers.h"
 #include "backends/base/json_surrogates.h"
+#include "backends/member_text.h"
 #include "backends/record_writer.h"
 
 namespace modelref {
@@ -29,8 +30,9 @@ constexpr size_t kShownNameBytes = 512;
 
 struct FoundProblem {
   std::string name;
-  size_t offset;
+  size_t offset;  // Of the quote before its key.
   std::string reason;
+  size_t index = 0;         // Its place among the records.
   bool superseded = false;  // By a later value of the same name.
 };
 
@@ -43,9 +45,9 @@ struct Place {
 // Receives the events of one document and turns each member of the top object into a record.
 class DocumentHandler {
  public:
-  DocumentHandler(const ParseLimits& limits, rapidjson::InsituStringStream& stream,
-                  const HugeNumbers& huge_numbers)
-      : stream_(stream),
+  // `text` is the begin of what is parsed in place.
+  DocumentHandler(const ParseLimits& limits, const char* text, const HugeNumbers& huge_numbers)
+      : text_(text),
         huge_numbers_(huge_numbers),
         limits_(limits),
         writer_(limits.record_bytes, limits.record_depth) {}
@@ -79,7 +81,7 @@ class DocumentHandler {
       return true;
     }
     name_.assign(text, size);
-    name_offset_ = stream_.Tell();
+    name_offset_ = static_cast<size_t>(text - text_) - 1;
     writer_.Reset();
     return true;
   }
@@ -140,6 +142,7 @@ class DocumentHandler {
     } else {
       records_.emplace_back();
     }
+    if (problem != nullptr) problem->index = index;
     places_.emplace(problem == nullptr ? record->name : problem->name, Place{index, problem});
     records_[index] = std::move(record);
   }
@@ -158,7 +161,7 @@ class DocumentHandler {
     return nullptr;
   }
 
-  rapidjson::InsituStringStream& stream_;
+  const char* const text_;
   const HugeNumbers& huge_numbers_;
   const ParseLimits& limits_;
   RecordWriter writer_;
@@ -187,9 +190,9 @@ absl::Status CheckEncoding(absl::string_view text) {
   return absl::OkStatus();
 }
 
-// Where an offset of the parsed text lies in the original.
-size_t OriginalOffset(absl::string_view original, absl::string_view source, size_t offset) {
-  return original.size() == source.size() ? offset : OffsetBeforeWtf8(source, offset);
+// The length in the original of a part of the parsed text.
+size_t OriginalSize(absl::string_view original, absl::string_view source, absl::string_view part) {
+  return original.size() == source.size() ? part.size() : OffsetBeforeWtf8(part, part.size());
 }
 
 std::string Shown(absl::string_view name) {
@@ -198,19 +201,36 @@ std::string Shown(absl::string_view name) {
   return shown;
 }
 
+// For each place of `records`, the name of the record before it; places of problems are null.
+std::vector<absl::string_view> NamesBefore(const std::vector<RecordPtr>& records) {
+  std::vector<absl::string_view> names(records.size());
+  for (size_t i = 1; i < records.size(); ++i) {
+    names[i] = records[i - 1] == nullptr ? names[i - 1] : records[i - 1]->name;
+  }
+  return names;
+}
+
 // Lines are counted once from the front, because problems come in source order. The rewritten
 // source has the line ends of the original.
-std::vector<RecordProblem> WithLines(absl::string_view source, std::deque<FoundProblem> found) {
+std::vector<RecordProblem> Describe(absl::string_view original, absl::string_view source,
+                                    const std::vector<RecordPtr>& records,
+                                    std::deque<FoundProblem> found) {
   std::vector<RecordProblem> problems;
+  if (found.empty()) return problems;
+  const std::vector<absl::string_view> names_before = NamesBefore(records);
   size_t line = 1;
   size_t counted = 0;
+  size_t original_offset = 0;
   for (FoundProblem& problem : found) {
     const size_t offset = std::clamp(problem.offset, counted, source.size());
     const absl::string_view passed = source.substr(counted, offset - counted);
     line += static_cast<size_t>(std::count(passed.begin(), passed.end(), '\n'));
+    original_offset += OriginalSize(original, source, passed);
     counted = offset;
     if (problem.superseded) continue;
-    problems.push_back({Shown(problem.name), line, std::move(problem.reason)});
+    problems.push_back({Shown(problem.name), line, std::move(problem.reason),
+                        std::string(MemberTextAt(original, original_offset)),
+                        std::string(names_before[problem.index])});
   }
   return problems;
 }
@@ -223,12 +243,13 @@ struct Attempt {
 Attempt TryParse(absl::string_view original, absl::string_view source, const ParseLimits& limits,
                  std::string* buffer, const HugeNumbers& huge_numbers) {
   rapidjson::InsituStringStream stream(buffer->data());
-  DocumentHandler handler(limits, stream, huge_numbers);
+  DocumentHandler handler(limits, buffer->data(), huge_numbers);
   rapidjson::Reader reader;
   const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, handler);
   const auto error_at = [&](size_t offset, absl::string_view reason) {
     return absl::InvalidArgumentError(absl::StrCat(
-        DescribeOffset(original, OriginalOffset(original, source, offset)), ": ", reason));
+        DescribeOffset(original, OriginalSize(original, source, source.substr(0, offset))), ": ",
+        reason));
   };
   if (result.IsError()) {
     return {error_at(result.Offset(), handler.not_an_object()
@@ -242,9 +263,9 @@ Attempt TryParse(absl::string_view original, absl::string_view source, const Par
   }
   ParsedDocument parsed;
   std::vector<RecordPtr>& records = handler.records();
+  parsed.problems = Describe(original, source, records, std::move(handler.problems()));
   std::erase(records, nullptr);
   parsed.document = Document::FromRecords(std::move(records));
-  parsed.problems = WithLines(source, std::move(handler.problems()));
   return {std::move(parsed)};
 }
 

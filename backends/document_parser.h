@@ -17,6 +17,14 @@ struct RecordProblem {
   std::string name;  // As far as it can be shown.
   size_t line = 0;   // Of its key in the source, from 1.
   std::string reason;
+  // What stands in the source, to be written back as it is: of a JSON file the member from the
+  // quote of its name to the end of its value, without a comma; of models.csv the row with its line
+  // end. Empty where another problem of the same row has it. Where a document has a record of that
+  // name as well, this stands in its place.
+  std::string text;
+  // The name of the nearest record before it that can be represented (in models.csv: of its row);
+  // empty at the start. Problems behind the same record are in the order of the source.
+  std::string after_name;
   bool operator==(const RecordProblem&) const = default;
 };
 

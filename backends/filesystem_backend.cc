@@ -5,40 +5,17 @@
 #include <cerrno>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backends/base/durable_file.h"
 #include "backends/base/error.h"
-#include "backends/base/json.h"
 #include "backends/base/log.h"
 #include "backends/base/status_macros.h"
-#include "backends/text_source.h"
+#include "backends/document_file.h"
 
 namespace modelref {
 namespace {
 
 constexpr char kLegacyFolder[] = "legacy";
-
-std::string VersionString(const FileVersion& version) {
-  return absl::StrCat(absl::ToUnixNanos(version.modified), ":", version.size, ":", version.inode);
-}
-
-// Says in the words of backend.h what an error of the file system means for a document.
-absl::Status DocumentError(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kNotFound:
-      return Error(absl::StatusCode::kNotFound, "DOCUMENT_NOT_FOUND", status.message());
-    case absl::StatusCode::kDataLoss:
-    case absl::StatusCode::kResourceExhausted:
-      return Error(absl::StatusCode::kDataLoss, "DOCUMENT_DAMAGED", status.message());
-    default:
-      return Error(absl::StatusCode::kUnavailable, "SOURCE_UNREACHABLE", status.message());
-  }
-}
-
-absl::Status Damaged(const std::string& path, absl::string_view reason) {
-  return Error(absl::StatusCode::kDataLoss, "DOCUMENT_DAMAGED", absl::StrCat(path, ": ", reason));
-}
 
 absl::StatusOr<SnapshotPtr> EmptyLegacyDocument() {
   auto snapshot = std::make_shared<Snapshot>();
@@ -67,7 +44,7 @@ void FileSystemBackend::CreateMissingFiles() const {
     if (access(path.c_str(), F_OK) == 0 || errno != ENOENT) continue;
     if (const absl::Status status = WriteFileDurably(path, "{}"); !status.ok()) {
       Log(LogLevel::kWarning, "backend.create_file_failed",
-          {{"path", path}, {"status", status.ToString()}});
+          {{"path", path}, {"error", std::string(status.message())}});
     }
   }
 }
@@ -119,44 +96,17 @@ absl::StatusOr<SnapshotPtr> FileSystemBackend::Load(const DocumentKey& key) {
                  absl::StrCat("no category ", key.category));
   }
   if (key.format == Format::kLegacy && !category->has_legacy()) return EmptyLegacyDocument();
-  return LoadFile(key, PathOf(key));
-}
-
-absl::StatusOr<SnapshotPtr> FileSystemBackend::LoadFile(const DocumentKey& key,
-                                                        const std::string& path) {
-  absl::StatusOr<FileContent> content = ReadFile(path, options_.document_bytes);
-  if (!content.ok()) return DocumentError(content.status());
-  auto snapshot = std::make_shared<Snapshot>();
-  snapshot->version = VersionString(content->version);
-  snapshot->source_bytes = content->bytes.size();
-  if (absl::EndsWith(path, ".csv")) {
-    absl::StatusOr<TextSource> text = ParseTextSource(content->bytes, options_.limits);
-    if (!text.ok()) return Damaged(path, text.status().message());
-    snapshot->document = std::move(text->document);
-    snapshot->problems = std::move(text->problems);
-    snapshot->source_text = std::move(text->source_text);
-    snapshot->is_table = true;
-    if (!absl::EndsWith(content->bytes, "\n")) {
-      snapshot->suspicion = "the last row has no line end";
-    }
-    return SnapshotPtr(std::move(snapshot));
-  }
-  absl::StatusOr<ParsedDocument> parsed = ParseDocument(content->bytes, options_.limits);
-  if (!parsed.ok()) return Damaged(path, parsed.status().message());
-  snapshot->document = std::move(parsed->document);
-  snapshot->problems = std::move(parsed->problems);
-  if (key.format == Format::kLegacy) {
-    snapshot->source_text = std::make_shared<const std::string>(std::move(content->bytes));
-  }
-  return SnapshotPtr(std::move(snapshot));
+  const std::string path = PathOf(key);
+  return ReadDocumentFile(
+      path, {key.format, IsTableFile(path), options_.document_bytes, options_.limits});
 }
 
 absl::StatusOr<std::string> FileSystemBackend::CurrentVersion(const DocumentKey& key) {
   const std::string path = PathOf(key);
   if (path.empty()) return std::string();
   const absl::StatusOr<FileVersion> version = StatFile(path);
-  if (!version.ok()) return DocumentError(version.status());
-  return VersionString(*version);
+  if (!version.ok()) return DocumentFileError(version.status());
+  return ToString(*version);
 }
 
 std::vector<HealthReport> FileSystemBackend::CheckHealth() {

@@ -53,7 +53,6 @@ class FileSystemBackend final : public ModelReferenceBackend,
  private:
   void CreateMissingFiles() const;
   absl::StatusOr<SnapshotPtr> Load(const DocumentKey& key);
-  absl::StatusOr<SnapshotPtr> LoadFile(const DocumentKey& key, const std::string& path);
 
   const Options options_;
   const CategoryRegistry& registry_;

@@ -52,6 +52,7 @@ FileSystemBackend::Options FileOptions(const BackendOptions& options) {
   files.data_dir = options.data_dir;
   files.document_bytes = options.document_bytes;
   files.limits = options.limits;
+  files.create_missing_files = options.create_missing_files;
   return files;
 }
 

@@ -24,6 +24,8 @@ struct BackendOptions {
   // Reads `data_dir` and uses no network, in either mode.
   bool offline = false;
   std::string data_dir;
+  // As FileSystemBackend::Options. Not where a store knows better what a missing file means.
+  bool create_missing_files = true;
   std::string grpc_upstream;  // host:port
   std::string http_primary;   // Base URL.
   bool use_redis = false;     // A PRIMARY's documents are cached in Redis.

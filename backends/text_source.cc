@@ -1,5 +1,6 @@
 #include "backends/text_source.h"
 
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -24,18 +25,44 @@ std::string Refusal(const std::string& name, const std::string& json, const Pars
   return "";
 }
 
+// For each line that a row begins in, the name of the row before it that is served.
+using NamesByLine = std::map<size_t, std::string>;
+NamesByLine NamesBefore(const ModelsCsv& table) {
+  NamesByLine names;
+  std::string before;
+  size_t next = 0;
+  for (const CsvRow& row : table.table.rows) {
+    names[row.line] = before;
+    if (next == table.rows.size() || table.rows[next].line != row.line) continue;
+    before = table.rows[next++].name;
+  }
+  return names;
+}
+
+// The row's record is missing under each of its names; the first problem has its text.
+void AddRowProblems(absl::string_view csv, const ModelsCsv& table, TextSource* source) {
+  if (table.rejected == 0) return;
+  const NamesByLine names_before = NamesBefore(table);
+  std::map<size_t, absl::string_view> texts;
+  for (const CsvRow& row : table.table.rows) {
+    texts[row.line] = csv.substr(row.begin, row.end - row.begin);
+  }
+  for (const RecordIssue& issue : table.issues) {
+    if (issue.severity != IssueSeverity::kError) continue;
+    std::string text(texts[issue.line]);
+    for (std::string& name : TextNameVariants(issue.model)) {
+      source->problems.push_back({std::move(name), issue.line, issue.reason,
+                                  std::exchange(text, ""), names_before.at(issue.line)});
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<TextSource> ParseTextSource(absl::string_view csv, const ParseLimits& limits) {
   ASSIGN_OR_RETURN(const ModelsCsv table, ParseModelsCsv(csv));
   TextSource source;
-  for (const RecordIssue& issue : table.issues) {
-    if (issue.severity != IssueSeverity::kError) continue;
-    // The row's record is missing under each of its names.
-    for (std::string& name : TextNameVariants(issue.model)) {
-      source.problems.push_back({std::move(name), issue.line, issue.reason});
-    }
-  }
+  AddRowProblems(csv, table, &source);
   const JsonObject document = TextLegacyDocument(table.rows);
   std::vector<RecordPtr> records;
   records.reserve(document.size());

@@ -4,6 +4,7 @@ find_package(Threads REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(CURL REQUIRED)
+find_package(SQLite3 REQUIRED)
 find_package(absl CONFIG REQUIRED)
 # Protobuf 22 and later only works by its own config, Debian 12's 3.21 has none. This order serves both, and gRPC needs
 # it found first.

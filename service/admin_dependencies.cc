@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "backends/base/error.h"
 
 namespace modelref {
 namespace {
@@ -67,6 +68,42 @@ std::vector<v1::Dependency> FromHealthReports(const std::vector<HealthReport>& r
                                 ok ? "" : report.status.message()));
   }
   return dependencies;
+}
+
+std::vector<v1::Dependency> FromProjector(const Projector::Status& status) {
+  std::vector<v1::Dependency> dependencies;
+  const auto add = [&](const std::string& name, const absl::Status& failure) {
+    dependencies.push_back(Make(
+        name, failure.ok() ? v1::DEPENDENCY_STATE_OK : v1::DEPENDENCY_STATE_DEGRADED,
+        failure.ok() ? status.is_holder ? "" : "another process writes it" : failure.message()));
+  };
+  if (!status.election.ok()) add("projector", status.election);
+  for (const Projector::Projection& projection : status.projections) {
+    add(absl::StrCat("projection ", projection.name), projection.failure);
+  }
+  absl::Status files;
+  for (const auto& [key, failure] : status.file_failures) {
+    files.Update(Annotated(failure, key.ToString()));
+  }
+  add("category_files", files);
+  return dependencies;
+}
+
+std::vector<std::string> ProjectorFailures(const Projector::Status& status) {
+  std::vector<std::string> failures;
+  if (!status.election.ok()) {
+    failures.push_back(absl::StrCat("projector: ", status.election.message()));
+  }
+  for (const Projector::Projection& projection : status.projections) {
+    if (projection.failure.ok()) continue;
+    failures.push_back(absl::StrCat("projection ", projection.name,
+                                    ": cannot be written: ", projection.failure.message()));
+  }
+  for (const auto& [key, failure] : status.file_failures) {
+    failures.push_back(
+        absl::StrCat("document ", key.ToString(), ": file not written: ", failure.message()));
+  }
+  return failures;
 }
 
 }  // namespace modelref

@@ -9,6 +9,7 @@
 #include "absl/strings/string_view.h"
 #include "backends/backend.h"
 #include "modelref/v1/admin.pb.h"
+#include "service/store/projector.h"
 
 namespace modelref {
 
@@ -21,5 +22,11 @@ v1::Dependency CheckNotifications(bool active);
 
 // The reports of the backends' probes: FAILED where one is not OK. `required` of none is set.
 std::vector<v1::Dependency> FromHealthReports(const std::vector<HealthReport>& reports);
+
+// What is written behind the commits: DEGRADED while something cannot be written.
+std::vector<v1::Dependency> FromProjector(const Projector::Status& status);
+
+// The same as lines for people; none when all is well.
+std::vector<std::string> ProjectorFailures(const Projector::Status& status);
 
 }  // namespace modelref

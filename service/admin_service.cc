@@ -144,6 +144,7 @@ void AdminService::Register(MethodTable* methods) {
         return MarkStale(request);
       },
       {.blocking = true});
+  RegisterHeldEdits(methods);
   methods->Unary<v1::WhoAmIRequest, v1::WhoAmIResponse>(
       name("WhoAmI"), [this](const CallContext& context, const v1::WhoAmIRequest&) {
         return WhoAmI(CallerOf(context));

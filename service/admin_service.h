@@ -10,6 +10,7 @@
 #include "service/auth/access_control.h"
 #include "service/catalogue.h"
 #include "service/rpc/method_table.h"
+#include "service/store/held_decision.h"
 
 namespace modelref {
 
@@ -38,9 +39,11 @@ struct AdminOperations {
   std::function<void(const DocumentKey&)> mark_stale;
   // Looks at everything but the documents.
   std::function<std::vector<v1::Dependency>()> check_dependencies;
+  // How the file of a document is read.
+  FormOf form_of;
 };
 
-// modelref.v1.AdminService but for ListHeldEdits and AcceptEdit. Thread-safe.
+// modelref.v1.AdminService. Thread-safe.
 class AdminService {
  public:
   // Everything in `catalogue`, and `access`, must outlive the service, which must outlive the
@@ -54,6 +57,9 @@ class AdminService {
   absl::StatusOr<v1::CheckDependenciesResponse> CheckDependencies() const;
   absl::StatusOr<v1::WarmCacheResponse> WarmCache(const v1::WarmCacheRequest& request) const;
   absl::StatusOr<v1::MarkStaleResponse> MarkStale(const v1::MarkStaleRequest& request) const;
+  absl::StatusOr<v1::ListHeldEditsResponse> ListEdits(
+      const v1::ListHeldEditsRequest& request) const;
+  absl::StatusOr<v1::AcceptEditResponse> AcceptEdit(const v1::AcceptEditRequest& request) const;
   absl::StatusOr<v1::WhoAmIResponse> WhoAmI(const Caller& caller) const;
 
  private:
@@ -61,6 +67,7 @@ class AdminService {
   //   NOT_FOUND CATEGORY_NOT_FOUND, INVALID_ARGUMENT BAD_FIELD
   absl::StatusOr<std::vector<DocumentKey>> Select(const v1::DocumentSelector& selector) const;
   void FillPaths(v1::Paths* paths) const;
+  void RegisterHeldEdits(MethodTable* methods);
 
   const Catalogue catalogue_;
   const AccessControl& access_;

@@ -34,19 +34,24 @@ std::vector<BackendStatistics> ReadStatistics(const Backends& backends) {
 }
 
 // Loading goes through the store's importer, so that what is read is also what is served.
-absl::StatusOr<bool> Warm(Backends& backends, SourceSync& sync, const DocumentKey& key) {
+absl::StatusOr<bool> Warm(DataDirectory& data, const DocumentKey& key) {
+  const Backends& backends = data.backends();
   if (backends.cache != nullptr && backends.cache->IsCacheValid(key)) return false;
-  RETURN_IF_ERROR(sync.Refresh(key));
+  RETURN_IF_ERROR(data.Refresh(key));
   return true;
 }
 
-std::vector<v1::Dependency> CheckAll(const v1::ServerConfig& config, const Backends& backends,
-                                     const SourceSync& sync) {
+std::vector<v1::Dependency> CheckAll(const v1::ServerConfig& config, DataDirectory& data) {
   std::vector<v1::Dependency> dependencies;
   dependencies.push_back(CheckDirectory("data_directory", config.data_dir(), !config.offline()));
-  dependencies.push_back(CheckNotifications(sync.uses_inotify()));
-  for (const auto& probe : backends.probes) {
+  dependencies.push_back(CheckNotifications(data.notices_changes()));
+  for (const auto& probe : data.backends().probes) {
     for (v1::Dependency& dependency : FromHealthReports(probe->CheckHealth())) {
+      dependencies.push_back(std::move(dependency));
+    }
+  }
+  if (data.projector() != nullptr) {
+    for (v1::Dependency& dependency : FromProjector(data.projector()->status())) {
       dependencies.push_back(std::move(dependency));
     }
   }
@@ -58,16 +63,16 @@ std::vector<v1::Dependency> CheckAll(const v1::ServerConfig& config, const Backe
 ServerFacts MakeServerFacts(const ServerParts& parts) {
   ServerFacts facts;
   facts.mode = parts.config.mode();
-  facts.capabilities.set_supports_cache_warming(parts.backends.supports_cache_warming());
-  facts.capabilities.set_supports_health_checks(parts.backends.supports_health_checks());
-  facts.capabilities.set_supports_statistics(parts.backends.supports_statistics());
+  facts.capabilities.set_supports_cache_warming(parts.data.backends().supports_cache_warming());
+  facts.capabilities.set_supports_health_checks(parts.data.backends().supports_health_checks());
+  facts.capabilities.set_supports_statistics(parts.data.backends().supports_statistics());
   facts.upstream = parts.config.upstream();
   facts.data_dir = parts.config.data_dir();
   facts.limits = parts.config.limits();
   facts.start_time = parts.start_time;
   facts.services = [&rpc = parts.rpc] { return ServiceNames(rpc); };
   facts.addresses = [&rpc = parts.rpc] { return rpc.addresses(); };
-  facts.path_of = [&backends = parts.backends](const DocumentKey& key) {
+  facts.path_of = [&backends = parts.data.backends()](const DocumentKey& key) {
     return backends.file_paths == nullptr ? "" : backends.file_paths->PathOf(key);
   };
   return facts;
@@ -75,18 +80,18 @@ ServerFacts MakeServerFacts(const ServerParts& parts) {
 
 AdminOperations MakeAdminOperations(const ServerParts& parts) {
   AdminOperations operations;
-  operations.warm = [&backends = parts.backends, &sync = parts.sync](const DocumentKey& key) {
-    return Warm(backends, sync, key);
+  operations.warm = [&data = parts.data](const DocumentKey& key) { return Warm(data, key); };
+  operations.mark_stale = [&data = parts.data](const DocumentKey& key) { data.MarkStale(key); };
+  operations.check_dependencies = [&config = parts.config, &data = parts.data] {
+    return CheckAll(config, data);
   };
-  operations.mark_stale = [&sync = parts.sync](const DocumentKey& key) { sync.MarkStale(key); };
-  operations.check_dependencies = [&config = parts.config, &backends = parts.backends,
-                                   &sync = parts.sync] { return CheckAll(config, backends, sync); };
+  operations.form_of = [&data = parts.data](const DocumentKey& key) { return data.FormOf(key); };
   return operations;
 }
 
 StatisticsSources MakeStatisticsSources(const ServerParts& parts) {
   StatisticsSources sources;
-  sources.backends = [&backends = parts.backends] { return ReadStatistics(backends); };
+  sources.backends = [&data = parts.data] { return ReadStatistics(data.backends()); };
   sources.hub = [&hub = parts.hub] { return hub.statistics(); };
   sources.rpc = [&rpc = parts.rpc] { return rpc.Stats(); };
   sources.since = parts.start_time;
@@ -99,8 +104,10 @@ void AddCollectors(const ServerParts& parts, MetricsRegistry* metrics) {
     CollectProcess(ReadProcessNumbers(), page);
   });
   metrics->AddCollector([&rpc = parts.rpc](MetricsPage* page) { CollectRpc(rpc.Stats(), page); });
-  metrics->AddCollector([&backends = parts.backends](MetricsPage* page) {
-    CollectBackends(ReadStatistics(backends), page);
+  metrics->AddCollector([&data = parts.data](MetricsPage* page) {
+    CollectBackends(ReadStatistics(data.backends()), page);
+    if (data.projector() == nullptr) return;
+    CollectProjector(data.projector()->status(), data.store().root()->revision, page);
   });
   metrics->AddCollector(
       [&store = parts.catalogue.store](MetricsPage* page) { CollectStore(*store.root(), page); });
@@ -108,7 +115,8 @@ void AddCollectors(const ServerParts& parts, MetricsRegistry* metrics) {
       [&hub = parts.hub](MetricsPage* page) { CollectWatch(hub.statistics(), page); });
 }
 
-HealthSummary SummarizeHealth(const HealthBoard& health, const Root& root) {
+HealthSummary SummarizeHealth(const HealthBoard& health, const Root& root,
+                              const std::vector<std::string>& failures) {
   HealthSummary summary;
   summary.serving = health.Get("") == grpc::health::v1::HealthCheckResponse::SERVING;
   size_t unlisted = 0;
@@ -133,6 +141,7 @@ HealthSummary SummarizeHealth(const HealthBoard& health, const Root& root) {
     }
   }
   if (unlisted > 0) summary.degraded.push_back(absl::StrCat("and ", unlisted, " more"));
+  summary.degraded.insert(summary.degraded.end(), failures.begin(), failures.end());
   return summary;
 }
 

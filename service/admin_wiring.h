@@ -3,7 +3,6 @@
 // What the administration and the metrics see of a server's parts: the only place that knows both.
 
 #include "absl/time/time.h"
-#include "backends/backends.h"
 #include "modelref/v1/config.pb.h"
 #include "service/admin_http.h"
 #include "service/admin_service.h"
@@ -12,7 +11,7 @@
 #include "service/metrics.h"
 #include "service/rpc/rpc_server.h"
 #include "service/statistics_service.h"
-#include "service/store/source_sync.h"
+#include "service/store/data_directory.h"
 #include "service/watch/watch_hub.h"
 
 namespace modelref {
@@ -21,8 +20,7 @@ namespace modelref {
 struct ServerParts {
   const v1::ServerConfig& config;
   const Catalogue& catalogue;
-  Backends& backends;
-  SourceSync& sync;
+  DataDirectory& data;
   const WatchHub& hub;
   RpcServer& rpc;
   const HealthBoard& health;
@@ -36,7 +34,9 @@ StatisticsSources MakeStatisticsSources(const ServerParts& parts);
 // Everything that /metrics shows of the parts.
 void AddCollectors(const ServerParts& parts, MetricsRegistry* metrics);
 
-// Whether the server serves, and which documents are not what their source says. Thread-safe.
-HealthSummary SummarizeHealth(const HealthBoard& health, const Root& root);
+// Whether the server serves, and which documents are not what their source says; behind them
+// `failures`, other faults as lines for people. Thread-safe.
+HealthSummary SummarizeHealth(const HealthBoard& health, const Root& root,
+                              const std::vector<std::string>& failures = {});
 
 }  // namespace modelref

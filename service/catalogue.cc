@@ -18,10 +18,15 @@ absl::Status NotBuilt(absl::string_view field) {
 
 }  // namespace
 
-absl::Status CheckBuilt(const v1::ReadOptions& read) {
-  if (read.has_min_position()) return NotBuilt("read.min_position");
+absl::StatusOr<ReadPlan> PlanRead(const v1::ReadOptions& read) {
   if (read.at_case() != v1::ReadOptions::AT_NOT_SET) return NotBuilt("read.at");
-  return absl::OkStatus();
+  ReadPlan plan;
+  plan.refresh = read.force_refresh();
+  if (read.has_min_position()) {
+    ASSIGN_OR_RETURN(plan.min_position,
+                     ReadPosition(read.min_position(), "read.min_position", "BAD_FIELD"));
+  }
+  return plan;
 }
 
 absl::StatusOr<DocumentKey> ResolveDocument(const Catalogue& catalogue, const std::string& category,

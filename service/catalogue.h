@@ -2,7 +2,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "backends/base/clock.h"
@@ -10,6 +12,7 @@
 #include "modelref/v1/reference.pb.h"
 #include "service/rpc/call_context.h"
 #include "service/store/store.h"
+#include "service/watch/position.h"
 
 namespace modelref {
 
@@ -36,8 +39,17 @@ struct DocumentView {
   const Document& document() const { return *state->document; }
 };
 
-//   UNIMPLEMENTED (NOT_BUILT)  a field is set that this server does not implement yet.
-absl::Status CheckBuilt(const v1::ReadOptions& read);
+// What a read waits for before it looks at the store: a position, then its sources.
+struct ReadPlan {
+  std::vector<DocumentKey> keys;  // What is read; from their sources with `refresh`.
+  std::optional<Position> min_position;
+  bool refresh = false;
+};
+
+// What the options ask for; the caller adds the keys.
+//   UNIMPLEMENTED (NOT_BUILT)     a field is set that this server does not implement yet.
+//   INVALID_ARGUMENT (BAD_FIELD)  the position is malformed.
+absl::StatusOr<ReadPlan> PlanRead(const v1::ReadOptions& read);
 
 // The document that a request names, aliases included.
 //   NOT_FOUND (CATEGORY_NOT_FOUND), INVALID_ARGUMENT (UNKNOWN_FORMAT).

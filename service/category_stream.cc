@@ -1,6 +1,5 @@
 #include "service/category_stream.h"
 
-#include <atomic>
 #include <map>
 #include <optional>
 #include <utility>
@@ -11,38 +10,6 @@
 namespace modelref {
 namespace {
 
-// The refresh that precedes a stream, run elsewhere: a queue's thread must not wait for files.
-class PendingRefresh {
- public:
-  // Begins at once when one was asked for.
-  PendingRefresh(const Catalogue& catalogue, Executor& executor, const RefreshPlan& plan,
-                 Waker waker)
-      : state_(std::make_shared<State>()) {
-    if (!plan.refresh) {
-      state_->done = true;
-      return;
-    }
-    status_ = executor.Submit(
-        [state = state_, refresh = catalogue.refresh, keys = plan.keys, waker = std::move(waker)] {
-          // A source that cannot be read shows in the answer as stale content or as the document's
-          // error.
-          for (const DocumentKey& key : keys) refresh(key).IgnoreError();
-          state->done = true;
-          waker.Wake();
-        });
-  }
-
-  bool done() const { return state_->done; }
-  const absl::Status& status() const { return status_; }
-
- private:
-  struct State {
-    std::atomic<bool> done{false};
-  };
-  std::shared_ptr<State> state_;
-  absl::Status status_;
-};
-
 StreamStep Send(const google::protobuf::MessageLite& message) {
   absl::StatusOr<grpc::ByteBuffer> bytes = SerializeMessage(message);
   if (!bytes.ok()) return EndStream{bytes.status()};
@@ -51,16 +18,17 @@ StreamStep Send(const google::protobuf::MessageLite& message) {
 
 class CategoryStream final : public StreamSource {
  public:
-  CategoryStream(const Catalogue& catalogue, Executor& executor, RefreshPlan plan,
-                 DocumentParts::Options options, Waker waker)
-      : catalogue_(catalogue),
+  CategoryStream(const ReadMeans& means, const ReadPlan& plan, DocumentParts::Options options,
+                 const Waker& waker)
+      : catalogue_(means.catalogue),
         key_(plan.keys.front()),
         options_(std::move(options)),
-        refresh_(catalogue, executor, plan, std::move(waker)) {}
+        pending_(means, plan, waker) {}
 
   StreamStep Next(StreamPhase) override {
-    if (!refresh_.status().ok()) return EndStream{refresh_.status()};
-    if (!refresh_.done()) return WaitForWake{};
+    const std::optional<absl::Status> outcome = pending_.outcome();
+    if (!outcome.has_value()) return WaitForWake{};
+    if (!outcome->ok()) return EndStream{*outcome};
     if (!parts_.has_value()) {
       if (absl::Status opened = Open(); !opened.ok()) return EndStream{opened};
     }
@@ -84,24 +52,25 @@ class CategoryStream final : public StreamSource {
   const Catalogue& catalogue_;
   const DocumentKey key_;
   const DocumentParts::Options options_;
-  PendingRefresh refresh_;
+  PendingRead pending_;
   v1::ResponseHeader header_;
   std::optional<DocumentParts> parts_;
 };
 
 class AllCategoriesStream final : public StreamSource {
  public:
-  AllCategoriesStream(const Catalogue& catalogue, Executor& executor, RefreshPlan plan,
-                      bool source_text, std::map<std::string, std::string> known, Waker waker)
-      : catalogue_(catalogue),
+  AllCategoriesStream(const ReadMeans& means, const ReadPlan& plan, bool source_text,
+                      std::map<std::string, std::string> known, const Waker& waker)
+      : catalogue_(means.catalogue),
         keys_(plan.keys),
         source_text_(source_text),
         known_(std::move(known)),
-        refresh_(catalogue, executor, plan, std::move(waker)) {}
+        pending_(means, plan, waker) {}
 
   StreamStep Next(StreamPhase) override {
-    if (!refresh_.status().ok()) return EndStream{refresh_.status()};
-    if (!refresh_.done()) return WaitForWake{};
+    const std::optional<absl::Status> outcome = pending_.outcome();
+    if (!outcome.has_value()) return WaitForWake{};
+    if (!outcome->ok()) return EndStream{*outcome};
     if (root_ == nullptr) root_ = catalogue_.store.root();
     v1::FetchAllCategoriesResponse response;
     while (!parts_.has_value() || !parts_->Next(&response)) {
@@ -148,7 +117,7 @@ class AllCategoriesStream final : public StreamSource {
   const std::vector<DocumentKey> keys_;
   const bool source_text_;
   const std::map<std::string, std::string> known_;
-  PendingRefresh refresh_;
+  PendingRead pending_;
   RootPtr root_;
   size_t next_ = 0;
   v1::ResponseHeader header_;
@@ -157,20 +126,17 @@ class AllCategoriesStream final : public StreamSource {
 
 }  // namespace
 
-std::unique_ptr<StreamSource> MakeCategoryStream(const Catalogue& catalogue, Executor& executor,
-                                                 RefreshPlan plan, DocumentParts::Options options,
-                                                 Waker waker) {
-  return std::make_unique<CategoryStream>(catalogue, executor, std::move(plan), std::move(options),
-                                          std::move(waker));
+std::unique_ptr<StreamSource> MakeCategoryStream(const ReadMeans& means, const ReadPlan& plan,
+                                                 DocumentParts::Options options,
+                                                 const Waker& waker) {
+  return std::make_unique<CategoryStream>(means, plan, std::move(options), waker);
 }
 
-std::unique_ptr<StreamSource> MakeAllCategoriesStream(const Catalogue& catalogue,
-                                                      Executor& executor, RefreshPlan plan,
+std::unique_ptr<StreamSource> MakeAllCategoriesStream(const ReadMeans& means, const ReadPlan& plan,
                                                       bool source_text,
                                                       std::map<std::string, std::string> known,
-                                                      Waker waker) {
-  return std::make_unique<AllCategoriesStream>(catalogue, executor, std::move(plan), source_text,
-                                               std::move(known), std::move(waker));
+                                                      const Waker& waker) {
+  return std::make_unique<AllCategoriesStream>(means, plan, source_text, std::move(known), waker);
 }
 
 }  // namespace modelref

@@ -13,6 +13,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "backends/base/failpoint.h"
 #include "backends/base/json.h"
 #include "backends/base/status_macros.h"
 #include "service/config_builder.h"
@@ -123,7 +124,10 @@ ConfigInput ConfigInput::FromProcess(int argc, char** argv) {
 StartDecision LoadConfig(const ConfigInput& input) {
   const ParsedFlags flags = ParseFlags(input.arguments);
   if (flags.help) return Ended(0, HelpText());
-  if (flags.version) return Ended(0, absl::StrCat("modelrefd ", ProgramVersion(), "\n"));
+  if (flags.version) {
+    return Ended(0, absl::StrCat("modelrefd ", ProgramVersion(),
+                                 FailpointsBuilt() ? " with failpoints" : "", "\n"));
+  }
 
   ConfigBuilder builder(DefaultConfig());
   std::vector<std::string> errors = flags.errors;

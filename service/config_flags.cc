@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "backends/base/failpoint.h"
 #include "service/config_suggest.h"
 
 namespace modelref {
@@ -129,7 +130,8 @@ void ApplyOwnEnvironment(const std::map<std::string, std::string>& environment,
                          ConfigBuilder* builder, std::vector<std::string>* warnings) {
   // Of clients, tests and tools.
   const std::set<std::string> others = {"MODELREF_SERVER", "MODELREF_SHARED",
-                                        "MODELREF_NO_PROGRESS", "MODELREF_CONTEXT"};
+                                        "MODELREF_NO_PROGRESS", "MODELREF_CONTEXT",
+                                        kFailpointsVariable};
   std::vector<std::string> known;
   for (const FlagRow& row : FlagTable()) {
     if (row.variable.empty()) continue;

@@ -12,10 +12,6 @@ namespace modelref {
 namespace {
 
 constexpr absl::string_view kEmptySourceText = "{}";
-// What a Record costs beside its name and JSON: tags, lengths, etag and revision.
-constexpr size_t kRecordOverhead = 64;
-// A piece of a large record is not made smaller than this.
-constexpr size_t kMinPieceBytes = 4 << 10;
 
 const Etag& EmptySourceEtag() {
   static const Etag* const etag = new Etag(Sha256(kEmptySourceText));
@@ -98,7 +94,6 @@ const Entry* DocumentParts::Current() const {
 }
 
 void DocumentParts::Advance() {
-  offset_ = 0;
   if (++entry_ < view_.document().chunks()[chunk_]->entries.size()) return;
   entry_ = 0;
   ++chunk_;
@@ -119,36 +114,14 @@ void DocumentParts::FillHeaderPart(v1::CategoryHeader* header) {
   stage_ = same || nothing_left ? Stage::kEnd : Stage::kContent;
 }
 
-bool DocumentParts::AddRecord(size_t* room, v1::RecordBatch* batch) {
-  const Entry& entry = *Current();
-  const std::string& json = entry.record->json;
-  const size_t cost = entry.record->name.size() + kRecordOverhead;
-  const size_t rest = json.size() - offset_;
-  const bool fits = cost + rest <= *room;
-  // A record is only cut when even a message of its own cannot hold it.
-  if (!fits && (batch->records_size() > 0 || *room < cost + kMinPieceBytes)) return false;
-  const size_t piece = fits ? rest : *room - cost;
-  v1::Record* record = batch->add_records();
-  record->set_name(entry.record->name);
-  record->set_json(json.data() + offset_, piece);
-  record->set_etag(entry.record->etag.data(), entry.record->etag.size());
-  record->set_mod_revision(entry.mod_revision);
-  if (!fits) {
-    record->set_continues(true);
-    offset_ += piece;
-    return false;
-  }
-  *room -= cost + piece;
-  ++records_;
-  Advance();
-  return true;
-}
-
 void DocumentParts::FillBatch(v1::RecordBatch* batch) {
   size_t room = kMaxPartBytes;
-  while (Current() != nullptr && AddRecord(&room, batch)) {
+  for (const Entry* entry = Current(); entry != nullptr; entry = Current()) {
+    if (!batcher_.Add(*entry, &room, batch)) return;
+    ++records_;
+    Advance();
   }
-  if (Current() == nullptr) stage_ = Stage::kEnd;
+  stage_ = Stage::kEnd;
 }
 
 void DocumentParts::FillChunk(v1::RawChunk* chunk) {

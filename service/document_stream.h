@@ -4,6 +4,7 @@
 
 #include "modelref/v1/reference.pb.h"
 #include "service/catalogue.h"
+#include "service/record_batcher.h"
 
 namespace modelref {
 
@@ -62,8 +63,6 @@ class DocumentParts {
   void Advance();
   void FillHeaderPart(v1::CategoryHeader* header);
   void FillBatch(v1::RecordBatch* batch);
-  // Adds what fits of the current record; false when the batch is full.
-  bool AddRecord(size_t* room, v1::RecordBatch* batch);
   void FillChunk(v1::RawChunk* chunk);
   void FillEnd(v1::CategoryEnd* end);
   const Etag& etag() const;
@@ -74,7 +73,8 @@ class DocumentParts {
   Stage stage_ = Stage::kHeader;
   size_t chunk_ = 0;
   size_t entry_ = 0;
-  size_t offset_ = 0;     // Into the current record, or into the source text.
+  RecordBatcher batcher_;
+  size_t offset_ = 0;     // Into the source text.
   uint64_t records_ = 0;  // Sent in this transfer.
 };
 

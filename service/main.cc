@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "backends/base/clock.h"
+#include "backends/base/failpoint.h"
 #include "backends/base/log.h"
 #include "service/config.h"
 #include "service/server.h"
@@ -91,6 +92,10 @@ int Main(int argc, char** argv) {
   SetLogLevel(LevelOf(*decision.config));
   for (const std::string& warning : decision.warnings) {
     Log(LogLevel::kWarning, "config.ignored", {{"detail", warning}});
+  }
+  if (const absl::Status armed = ArmFailpointsFromEnvironment(); !armed.ok()) {
+    Fail(armed);
+    return 2;
   }
   return Serve(*decision.config);
 }

@@ -1,5 +1,6 @@
 #include "service/metrics_collectors.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
@@ -128,6 +129,45 @@ void CollectWatch(const WatchHub::Statistics& statistics, MetricsPage* page) {
             statistics.cuts_encoded);
   page->Add("modelref_watch_cuts_shared_total", kCounter, "Cuts sent as another stream has them.",
             {}, statistics.cuts_shared);
+  page->Add("modelref_watch_events_total", kCounter, "Events told.", {}, statistics.events);
+  page->Add("modelref_watch_events_folded_total", kCounter,
+            "Events told that stand for several transactions.", {}, statistics.folded);
+  for (size_t kind = v1::RESUME_KIND_EXACT; kind < statistics.resumes.size(); ++kind) {
+    page->Add("modelref_watch_resumes_total", kCounter, "Streams continued, by how.",
+              {{"kind", v1::ResumeKind_Name(static_cast<v1::ResumeKind>(kind))}},
+              statistics.resumes[kind]);
+  }
+  for (size_t reason = v1::SNAPSHOT_REASON_INITIAL; reason < statistics.snapshots.size();
+       ++reason) {
+    page->Add("modelref_watch_snapshots_total", kCounter, "Snapshots begun, by reason.",
+              {{"reason", v1::SnapshotReason_Name(static_cast<v1::SnapshotReason>(reason))}},
+              statistics.snapshots[reason]);
+  }
+}
+
+void CollectProjector(const Projector::Status& status, uint64_t head, MetricsPage* page) {
+  page->Add("modelref_projector_holder", kGauge, "1 while this process writes the files.", {},
+            uint64_t{status.is_holder});
+  if (!status.is_holder) return;  // Another process knows the rest.
+  for (const Projector::Projection& projection : status.projections) {
+    const MetricLabels labels = {{"projection", projection.name}};
+    page->Add("modelref_projection_lag_events", kGauge, "Event ids that are not written yet.",
+              labels, head - std::min(head, projection.position));
+    page->Add("modelref_projection_failures_total", kCounter, "Attempts that failed.", labels,
+              projection.failures);
+    page->Add("modelref_projection_failing", kGauge, "1 while it cannot be written.", labels,
+              uint64_t{!projection.failure.ok()});
+  }
+  page->Add("modelref_file_rewrites_total", kCounter, "Category files rewritten.", {},
+            status.files.rewrites);
+  page->Add("modelref_file_rewrite_failures_total", kCounter, "Rewrites that failed.", {},
+            status.files.failures);
+  page->Add("modelref_file_written_bytes_total", kCounter, "Bytes of rewritten files.", {},
+            status.files.written_bytes);
+  page->Add("modelref_file_displaced_total", kCounter,
+            "Edits that a rewrite found in its place and kept.", {}, status.files.displaced);
+  page->Add("modelref_file_waiting", kGauge, "Category files that wait to be rewritten.", {},
+            status.files.waiting);
 }
 
 }  // namespace modelref

@@ -11,6 +11,7 @@
 #include "service/metrics.h"
 #include "service/metrics_process.h"
 #include "service/rpc/rpc_server.h"
+#include "service/store/projector.h"
 #include "service/store/root.h"
 #include "service/watch/watch_hub.h"
 
@@ -33,5 +34,9 @@ void CollectStore(const Root& root, MetricsPage* page);
 
 // modelref_watch_*: streams and messages.
 void CollectWatch(const WatchHub::Statistics& statistics, MetricsPage* page);
+
+// modelref_projection_*, modelref_file_*: what is written behind the commits, and how far behind a
+// head.
+void CollectProjector(const Projector::Status& status, uint64_t head, MetricsPage* page);
 
 }  // namespace modelref

@@ -9,6 +9,7 @@
 #include "backends/base/json.h"
 #include "backends/base/status_macros.h"
 #include "service/category_stream.h"
+#include "service/delta_stream.h"
 #include "service/model_fields.h"
 #include "service/rpc/bytes.h"
 #include "service/watch/wire.h"
@@ -71,80 +72,60 @@ bool IsSlow(const Request&) {
   return false;
 }
 
-template <typename Request>
-UnaryOptions<Request> BlockingWhenSlow() {
-  UnaryOptions<Request> options;
-  options.posted_requests = kPostedRequests;
-  options.blocking_when = [](const CallContext&, const Request& request) {
-    return request.read().force_refresh() || IsSlow(request);
-  };
-  return options;
-}
-
 }  // namespace
 
 ReferenceService::ReferenceService(Catalogue catalogue, RefreshPolicy may_refresh,
-                                   Executor& executor)
+                                   PositionWaiter& positions, Executor& executor)
     : catalogue_(std::move(catalogue)),
       may_refresh_(std::move(may_refresh)),
-      executor_(executor),
+      means_{catalogue_, positions, executor},
       index_cache_(kIndexBytes),
       statistics_cache_(kStatisticsBytes) {}
 
-void ReferenceService::Register(MethodTable* methods) {
-  const auto name = [](absl::string_view method) { return absl::StrCat(kService, method); };
-  methods->Unary<v1::ListCategoriesRequest, v1::ListCategoriesResponse>(
-      name("ListCategories"), [this](const CallContext&, const v1::ListCategoriesRequest& request) {
-        return ListCategories(request);
-      });
-  methods->UnaryRaw<v1::GetCategoryRequest>(
-      name("GetCategory"),
-      [this](const CallContext& context, const v1::GetCategoryRequest& request) {
-        return GetCategory(context, request);
-      },
-      BlockingWhenSlow<v1::GetCategoryRequest>());
-  const auto unary = [&](absl::string_view method, auto handler, auto request_tag,
-                         auto response_tag) {
-    using Request = decltype(request_tag);
-    using Response = decltype(response_tag);
-    methods->Unary<Request, Response>(
-        name(method),
-        [this, handler](const CallContext& context, const Request& request) {
-          return (this->*handler)(context, request);
-        },
-        BlockingWhenSlow<Request>());
+template <typename Request>
+void ReferenceService::AddUnaryRead(MethodTable* methods, absl::string_view method,
+                                    absl::StatusOr<grpc::ByteBuffer> (ReferenceService::*answer)(
+                                        const DocumentKey&, const Request&)) {
+  MethodOptions options;
+  options.posted_requests = kPostedRequests;
+  ReadMethod<Request> read;
+  read.resolve = [this](const Request& request) {
+    return ResolveDocument(catalogue_, request.category(), request.format());
   };
-  unary("GetModel", &ReferenceService::GetModel, v1::GetModelRequest(), v1::GetModelResponse());
-  unary("BatchGetModels", &ReferenceService::BatchGetModels, v1::BatchGetModelsRequest(),
-        v1::BatchGetModelsResponse());
-  unary("ListModels", &ReferenceService::ListModels, v1::ListModelsRequest(),
-        v1::ListModelsResponse());
-  unary("GetCategoryStatistics", &ReferenceService::GetCategoryStatistics,
-        v1::GetCategoryStatisticsRequest(), v1::GetCategoryStatisticsResponse());
-  methods->ServerStream<v1::StreamCategoryRequest>(
-      name("StreamCategory"),
-      [this](const CallContext& context, const v1::StreamCategoryRequest& request, Waker waker) {
-        return StreamCategory(context, request, std::move(waker));
-      });
-  methods->ServerStream<v1::FetchAllCategoriesRequest>(
-      name("FetchAllCategories"),
-      [this](const CallContext& context, const v1::FetchAllCategoriesRequest& request,
-             Waker waker) { return FetchAllCategories(context, request, std::move(waker)); });
+  read.is_slow = [](const Request& request) { return IsSlow(request); };
+  read.answer = [this, answer](const DocumentKey& key, const Request& request) {
+    return (this->*answer)(key, request);
+  };
+  AddRead<Request>(methods, absl::StrCat(kService, method), options, means_, may_refresh_,
+                   std::move(read));
 }
 
 template <typename Request>
-absl::StatusOr<DocumentView> ReferenceService::Open(const CallContext& context,
-                                                    const Request& request) {
-  RETURN_IF_ERROR(CheckBuilt(request.read()));
-  ASSIGN_OR_RETURN(const DocumentKey key,
-                   ResolveDocument(catalogue_, request.category(), request.format()));
-  if (request.read().force_refresh()) {
-    RETURN_IF_ERROR(may_refresh_(context));
-    // A read does not fail because freshness could not be had: the answer is stale then, or the
-    // document's own error.
-    catalogue_.refresh(key).IgnoreError();
-  }
-  return OpenDocument(catalogue_, key);
+void ReferenceService::AddStream(MethodTable* methods, absl::string_view method,
+                                 absl::StatusOr<std::unique_ptr<StreamSource>> (
+                                     ReferenceService::*open)(const CallContext&, const Request&,
+                                                              const Waker&)) {
+  methods->ServerStream<Request>(
+      absl::StrCat(kService, method),
+      [this, open](const CallContext& context, const Request& request, const Waker& waker) {
+        return (this->*open)(context, request, waker);
+      });
+}
+
+void ReferenceService::Register(MethodTable* methods) {
+  methods->Unary<v1::ListCategoriesRequest, v1::ListCategoriesResponse>(
+      absl::StrCat(kService, "ListCategories"),
+      [this](const CallContext&, const v1::ListCategoriesRequest& request) {
+        return ListCategories(request);
+      });
+  AddUnaryRead(methods, "GetCategory", &ReferenceService::GetCategory);
+  AddUnaryRead(methods, "GetModel", &ReferenceService::GetModel);
+  AddUnaryRead(methods, "BatchGetModels", &ReferenceService::BatchGetModels);
+  AddUnaryRead(methods, "ListModels", &ReferenceService::ListModels);
+  AddUnaryRead(methods, "GetCategoryStatistics", &ReferenceService::GetCategoryStatistics);
+  AddStream(methods, "StreamCategory", &ReferenceService::StreamCategory);
+  AddStream(methods, "FetchAllCategories", &ReferenceService::FetchAllCategories);
+  AddStream(methods, "GetDelta", &ReferenceService::GetDelta);
 }
 
 absl::StatusOr<v1::ListCategoriesResponse> ReferenceService::ListCategories(
@@ -178,8 +159,8 @@ absl::StatusOr<grpc::ByteBuffer> ReferenceService::CategoryBytes(const DocumentV
 }
 
 absl::StatusOr<grpc::ByteBuffer> ReferenceService::GetCategory(
-    const CallContext& context, const v1::GetCategoryRequest& request) {
-  ASSIGN_OR_RETURN(const DocumentView view, Open(context, request));
+    const DocumentKey& key, const v1::GetCategoryRequest& request) {
+  ASSIGN_OR_RETURN(const DocumentView view, OpenDocument(catalogue_, key));
   ASSIGN_OR_RETURN(const bool source_text,
                    IsSourceText(request.representation(), view.state->key.format));
   const Etag& etag = EtagOf(*view.state, source_text);
@@ -199,9 +180,9 @@ absl::StatusOr<grpc::ByteBuffer> ReferenceService::GetCategory(
        json});
 }
 
-absl::StatusOr<v1::GetModelResponse> ReferenceService::GetModel(
-    const CallContext& context, const v1::GetModelRequest& request) {
-  ASSIGN_OR_RETURN(const DocumentView view, Open(context, request));
+absl::StatusOr<grpc::ByteBuffer> ReferenceService::GetModel(const DocumentKey& key,
+                                                            const v1::GetModelRequest& request) {
+  ASSIGN_OR_RETURN(const DocumentView view, OpenDocument(catalogue_, key));
   const Entry* entry = view.document().Find(request.name());
   if (entry == nullptr) return ModelNotFound(view.state->key, request.name());
   v1::GetModelResponse response;
@@ -213,15 +194,15 @@ absl::StatusOr<v1::GetModelResponse> ReferenceService::GetModel(
   } else {
     FillModel(*entry, view.state->key.format, ReadMask::All(), response.mutable_model());
   }
-  return response;
+  return SerializeMessage(response);
 }
 
-absl::StatusOr<v1::BatchGetModelsResponse> ReferenceService::BatchGetModels(
-    const CallContext& context, const v1::BatchGetModelsRequest& request) {
+absl::StatusOr<grpc::ByteBuffer> ReferenceService::BatchGetModels(
+    const DocumentKey& key, const v1::BatchGetModelsRequest& request) {
   if (request.names_size() > kMaxBatchNames) {
     return Invalid("TOO_MANY_NAMES", "names", absl::StrCat("at most ", kMaxBatchNames));
   }
-  ASSIGN_OR_RETURN(const DocumentView view, Open(context, request));
+  ASSIGN_OR_RETURN(const DocumentView view, OpenDocument(catalogue_, key));
   v1::BatchGetModelsResponse response;
   FillHeader(catalogue_, view, response.mutable_header());
   size_t bytes = 0;
@@ -236,56 +217,51 @@ absl::StatusOr<v1::BatchGetModelsResponse> ReferenceService::BatchGetModels(
       bytes += response.models(response.models_size() - 1).ByteSizeLong();
     }
   }
-  return response;
+  return SerializeMessage(response);
 }
 
-absl::StatusOr<v1::ListModelsResponse> ReferenceService::ListModels(
-    const CallContext& context, const v1::ListModelsRequest& request) {
-  ASSIGN_OR_RETURN(const DocumentView view, Open(context, request));
+absl::StatusOr<grpc::ByteBuffer> ReferenceService::ListModels(
+    const DocumentKey& key, const v1::ListModelsRequest& request) {
+  ASSIGN_OR_RETURN(const DocumentView view, OpenDocument(catalogue_, key));
   const ListingSource source{view.state->key, view.state->document, view.state->mod_revision};
   ASSIGN_OR_RETURN(v1::ListModelsResponse response,
                    modelref::ListModels(request, source, &index_cache_));
   FillHeader(catalogue_, view, response.mutable_header());
-  return response;
+  return SerializeMessage(response);
 }
 
-absl::StatusOr<v1::GetCategoryStatisticsResponse> ReferenceService::GetCategoryStatistics(
-    const CallContext& context, const v1::GetCategoryStatisticsRequest& request) {
-  ASSIGN_OR_RETURN(const DocumentView view, Open(context, request));
+absl::StatusOr<grpc::ByteBuffer> ReferenceService::GetCategoryStatistics(
+    const DocumentKey& key, const v1::GetCategoryStatisticsRequest&) {
+  ASSIGN_OR_RETURN(const DocumentView view, OpenDocument(catalogue_, key));
   v1::GetCategoryStatisticsResponse response =
       statistics_cache_.Get(view.state->key, view.state->document)->response();
   FillHeader(catalogue_, view, response.mutable_header());
   response.set_mod_revision(view.state->mod_revision);
-  return response;
+  return SerializeMessage(response);
 }
 
 absl::StatusOr<std::unique_ptr<StreamSource>> ReferenceService::StreamCategory(
-    const CallContext& context, const v1::StreamCategoryRequest& request, Waker waker) {
-  RETURN_IF_ERROR(CheckBuilt(request.read()));
+    const CallContext& context, const v1::StreamCategoryRequest& request, const Waker& waker) {
+  ASSIGN_OR_RETURN(ReadPlan plan, CheckRead(context, request.read(), may_refresh_));
   ASSIGN_OR_RETURN(const DocumentKey key,
                    ResolveDocument(catalogue_, request.category(), request.format()));
-  ASSIGN_OR_RETURN(const bool source_text, IsSourceText(request.representation(), key.format));
-  if (request.read().force_refresh()) RETURN_IF_ERROR(may_refresh_(context));
+  plan.keys = {key};
   DocumentParts::Options options;
-  options.source_text = source_text;
+  ASSIGN_OR_RETURN(options.source_text, IsSourceText(request.representation(), key.format));
   options.if_none_match = request.if_none_match();
   options.start_after = request.start_after();
   options.if_etag = request.if_etag();
-  return MakeCategoryStream(catalogue_, executor_, {{key}, request.read().force_refresh()},
-                            std::move(options), std::move(waker));
+  return MakeCategoryStream(means_, plan, std::move(options), waker);
 }
 
 absl::StatusOr<std::unique_ptr<StreamSource>> ReferenceService::FetchAllCategories(
-    const CallContext& context, const v1::FetchAllCategoriesRequest& request, Waker waker) {
-  RETURN_IF_ERROR(CheckBuilt(request.read()));
+    const CallContext& context, const v1::FetchAllCategoriesRequest& request, const Waker& waker) {
+  ASSIGN_OR_RETURN(ReadPlan plan, CheckRead(context, request.read(), may_refresh_));
   ASSIGN_OR_RETURN(const Format format, FromProto(request.format(), catalogue_.canonical_format));
   ASSIGN_OR_RETURN(const bool source_text, IsSourceText(request.representation(), format));
   if (request.known_size() > kMaxKnownDocuments) {
     return Invalid("TOO_MANY_KNOWN", "known", absl::StrCat("at most ", kMaxKnownDocuments));
   }
-  if (request.read().force_refresh()) RETURN_IF_ERROR(may_refresh_(context));
-  RefreshPlan plan;
-  plan.refresh = request.read().force_refresh();
   for (const Category& category : catalogue_.registry.categories()) {
     plan.keys.push_back({std::string(category.name), format});
   }
@@ -293,8 +269,14 @@ absl::StatusOr<std::unique_ptr<StreamSource>> ReferenceService::FetchAllCategori
   for (const v1::KnownDocument& document : request.known()) {
     known[ResolveCategoryAlias(document.category())] = document.etag();
   }
-  return MakeAllCategoriesStream(catalogue_, executor_, std::move(plan), source_text,
-                                 std::move(known), std::move(waker));
+  return MakeAllCategoriesStream(means_, plan, source_text, std::move(known), waker);
+}
+
+absl::StatusOr<std::unique_ptr<StreamSource>> ReferenceService::GetDelta(
+    const CallContext& context, const v1::GetDeltaRequest& request, const Waker& waker) {
+  ASSIGN_OR_RETURN(ReadPlan plan, CheckRead(context, request.read(), may_refresh_));
+  ASSIGN_OR_RETURN(DeltaRequest checked, ReadDeltaRequest(catalogue_, std::move(plan), request));
+  return MakeDeltaStream(means_, std::move(checked), waker);
 }
 
 }  // namespace modelref

@@ -6,6 +6,7 @@
 #include "backends/base/executor.h"
 #include "backends/base/log.h"
 #include "backends/base/status_macros.h"
+#include "service/admin_dependencies.h"
 #include "service/admin_http.h"
 #include "service/admin_service.h"
 #include "service/admin_wiring.h"
@@ -37,25 +38,23 @@ class Server::Impl {
         clock_(clock),
         start_time_(clock.TimeNow()),
         file_executor_({.threads = kFileThreads}),
-        access_(AccessOptions{}),
-        store_(registry_.DocumentKeys(), clock, Store::Options{}),
-        hub_(store_, config.node_id()) {}
+        access_(AccessOptions{}) {}
 
   absl::Status Build() {
     RETURN_IF_ERROR(CheckDataDir(config_.data_dir()));
-    ASSIGN_OR_RETURN(backends_,
-                     MakeBackends(MakeBackendOptions(config_), registry_, clock_, file_executor_));
-    sync_ = std::make_unique<SourceSync>(store_, backends_, registry_.DocumentKeys(), clock_,
-                                         MakeSyncOptions(config_));
+    ASSIGN_OR_RETURN(data_, DataDirectory::Open(MakeDirectoryOptions(config_), registry_, clock_,
+                                                file_executor_));
+    positions_ = std::make_unique<PositionWaiter>(data_->store(), &file_executor_,
+                                                  MakePositionOptions(config_));
+    hub_ = std::make_unique<WatchHub>(data_->store(), *positions_, config_.node_id());
     catalogue_ = std::make_unique<Catalogue>(
-        Catalogue{store_, registry_, CanonicalFormat(config_), config_.node_id(), clock_,
-                  [this](const DocumentKey& key) { return sync_->Refresh(key); }});
+        Catalogue{data_->store(), registry_, CanonicalFormat(config_), config_.node_id(), clock_,
+                  [this](const DocumentKey& key) { return data_->Refresh(key); }});
     rpc_ = std::make_unique<RpcServer>(MakeRpcOptions(config_, access_, clock_));
     reference_ = std::make_unique<ReferenceService>(*catalogue_, MakeRefreshPolicy(access_),
-                                                    rpc_->executor());
-    watch_ = std::make_unique<WatchService>(*catalogue_, hub_, MakeWatchOptions(config_));
-    const ServerParts parts{config_, *catalogue_, backends_, *sync_,
-                            hub_,    *rpc_,       health_,   start_time_};
+                                                    *positions_, rpc_->executor());
+    watch_ = std::make_unique<WatchService>(*catalogue_, *hub_, MakeWatchOptions(config_));
+    const ServerParts parts{config_, *catalogue_, *data_, *hub_, *rpc_, health_, start_time_};
     const ServerFacts facts = MakeServerFacts(parts);
     service_names_ = facts.services;
     admin_ =
@@ -71,14 +70,18 @@ class Server::Impl {
   }
 
   absl::Status Start() {
-    RETURN_IF_ERROR(sync_->Start());
+    RETURN_IF_ERROR(data_->Start());
     RETURN_IF_ERROR(rpc_->Start());
     serving_ = true;
     if (!config_.admin_listen().empty()) {
       AdminHttp::Options options;
       options.address = config_.admin_listen();
       ASSIGN_OR_RETURN(admin_http_, AdminHttp::Start(options, metrics_, [this] {
-                         return SummarizeHealth(health_, *store_.root());
+                         const Projector* projector = data_->projector();
+                         return SummarizeHealth(health_, *data_->store().root(),
+                                                projector == nullptr
+                                                    ? std::vector<std::string>()
+                                                    : ProjectorFailures(projector->status()));
                        }));
     }
     health_.Set("", true);
@@ -93,8 +96,14 @@ class Server::Impl {
       rpc_->BeginDrain(grace * kDrainFraction);
       rpc_->Shutdown(grace);
     }
+    if (positions_ != nullptr) positions_->Stop();
     admin_http_.reset();
-    sync_->Stop();
+    file_executor_.Shutdown();
+    if (data_ == nullptr) return;
+    if (const absl::Status written = data_->Stop(); !written.ok()) {
+      Log(LogLevel::kWarning, "server.files_not_written",
+          {{"error", std::string(written.message())}, {"effect", "written at the next start"}});
+    }
   }
 
   std::string admin_address() const { return admin_http_ == nullptr ? "" : admin_http_->address(); }
@@ -107,11 +116,10 @@ class Server::Impl {
   const absl::Time start_time_;
   Executor file_executor_;
   AccessControl access_;
-  Store store_;
-  WatchHub hub_;
+  std::unique_ptr<DataDirectory> data_;
+  std::unique_ptr<PositionWaiter> positions_;
+  std::unique_ptr<WatchHub> hub_;
   HealthBoard health_;
-  Backends backends_;
-  std::unique_ptr<SourceSync> sync_;
   std::unique_ptr<Catalogue> catalogue_;
   std::unique_ptr<ReferenceService> reference_;
   std::unique_ptr<WatchService> watch_;

@@ -6,19 +6,7 @@
 #include "service/watch/wire.h"
 
 namespace modelref {
-
-Format CanonicalFormat(const v1::ServerConfig& config) {
-  return config.canonical_format() == v1::FORMAT_LEGACY ? Format::kLegacy : Format::kV2;
-}
-
-std::vector<ExtraCategory> ExtraCategories(const v1::ServerConfig& config) {
-  std::vector<ExtraCategory> extra;
-  for (const v1::CategoryConfig& category : config.categories()) {
-    extra.push_back({category.name(), category.domain(), category.purpose(), category.v2_file(),
-                     category.legacy_file()});
-  }
-  return extra;
-}
+namespace {
 
 BackendOptions MakeBackendOptions(const v1::ServerConfig& config) {
   BackendOptions options;
@@ -34,6 +22,42 @@ BackendOptions MakeBackendOptions(const v1::ServerConfig& config) {
   options.limits.record_bytes = config.limits().record_bytes();
   options.limits.record_depth = config.limits().json_depth();
   return options;
+}
+
+SourceSync::Options MakeSyncOptions(const v1::ServerConfig& config) {
+  SourceSync::Options options;
+  if (config.store().has_file_poll_interval()) {
+    options.poll_interval = FromProto(config.store().file_poll_interval());
+  }
+  if (config.store().has_file_settle_time()) {
+    options.settle_time = FromProto(config.store().file_settle_time());
+  }
+  if (config.store().has_damage_grace()) {
+    options.damage_grace = FromProto(config.store().damage_grace());
+  }
+  return options;
+}
+
+std::string AuditRoot(const v1::ServerConfig& config) {
+  const v1::AuditConfig& audit = config.audit();
+  if (!audit.root_path_override().empty()) return audit.root_path_override();
+  return absl::StrCat(config.data_dir(), "/",
+                      audit.relative_subdir().empty() ? "audit" : audit.relative_subdir());
+}
+
+}  // namespace
+
+Format CanonicalFormat(const v1::ServerConfig& config) {
+  return config.canonical_format() == v1::FORMAT_LEGACY ? Format::kLegacy : Format::kV2;
+}
+
+std::vector<ExtraCategory> ExtraCategories(const v1::ServerConfig& config) {
+  std::vector<ExtraCategory> extra;
+  for (const v1::CategoryConfig& category : config.categories()) {
+    extra.push_back({category.name(), category.domain(), category.purpose(), category.v2_file(),
+                     category.legacy_file()});
+  }
+  return extra;
 }
 
 RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, const AccessControl& access,
@@ -55,13 +79,20 @@ RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, const AccessCont
   return options;
 }
 
-SourceSync::Options MakeSyncOptions(const v1::ServerConfig& config) {
-  SourceSync::Options options;
-  if (config.store().has_file_poll_interval()) {
-    options.poll_interval = FromProto(config.store().file_poll_interval());
-  }
-  if (config.store().has_file_settle_time()) {
-    options.settle_time = FromProto(config.store().file_settle_time());
+DataDirectory::Options MakeDirectoryOptions(const v1::ServerConfig& config) {
+  DataDirectory::Options options;
+  options.backends = MakeBackendOptions(config);
+  options.read_only = config.offline();
+  options.sync = MakeSyncOptions(config);
+  const v1::StoreConfig& store = config.store();
+  options.store.allow_network_file_system = store.allow_network_file_system();
+  FileWriter::Options& files = options.projector.files;
+  if (store.has_file_write_delay()) files.delay = FromProto(store.file_write_delay());
+  if (store.has_file_write_max_delay()) files.max_delay = FromProto(store.file_write_max_delay());
+  files.document_bytes = config.limits().document_bytes();
+  options.audit_root = AuditRoot(config);
+  if (config.audit().max_segment_bytes() > 0) {
+    options.audit.max_segment_bytes = config.audit().max_segment_bytes();
   }
   return options;
 }
@@ -69,6 +100,12 @@ SourceSync::Options MakeSyncOptions(const v1::ServerConfig& config) {
 WatchSession::Options MakeWatchOptions(const v1::ServerConfig& config) {
   WatchSession::Options options;
   if (config.watch().has_max_age()) options.max_age = FromProto(config.watch().max_age());
+  return options;
+}
+
+PositionWaiter::Options MakePositionOptions(const v1::ServerConfig& config) {
+  PositionWaiter::Options options;
+  options.is_replica = config.mode() == v1::MODE_REPLICA;
   return options;
 }
 

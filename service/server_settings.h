@@ -7,23 +7,22 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "backends/category_registry.h"
-#include "backends/make_backends.h"
 #include "modelref/v1/config.pb.h"
 #include "service/auth/access_control.h"
 #include "service/rpc/server_options.h"
-#include "service/store/source_sync.h"
+#include "service/store/data_directory.h"
 #include "service/watch/watch_session.h"
 
 namespace modelref {
 
 Format CanonicalFormat(const v1::ServerConfig& config);
 std::vector<ExtraCategory> ExtraCategories(const v1::ServerConfig& config);
-BackendOptions MakeBackendOptions(const v1::ServerConfig& config);
 // `access` and `clock` must outlive the server that gets the options.
 RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, const AccessControl& access,
                                 Clock& clock);
-SourceSync::Options MakeSyncOptions(const v1::ServerConfig& config);
+DataDirectory::Options MakeDirectoryOptions(const v1::ServerConfig& config);
 WatchSession::Options MakeWatchOptions(const v1::ServerConfig& config);
+PositionWaiter::Options MakePositionOptions(const v1::ServerConfig& config);
 absl::Duration ShutdownGrace(const v1::ServerConfig& config);
 
 // Says at start what would otherwise show as fifteen damaged documents: the directory is missing,

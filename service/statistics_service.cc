@@ -67,7 +67,15 @@ void FillHub(const WatchHub::Statistics& from, v1::HubStatistics* to) {
   to->set_streams(from.sessions);
   to->set_streams_opened(from.sessions_total);
   to->set_messages(from.messages);
+  to->set_bytes(from.bytes);
+  to->set_events(from.events);
+  to->set_coalesced(from.folded);
+  to->set_bookmarks(from.bookmarks);
+  to->set_drained(from.drains);
   to->set_encoded(from.cuts_encoded);
+  to->set_resumed_exact(from.resumes[v1::RESUME_KIND_EXACT]);
+  to->set_resumed_coalesced(from.resumes[v1::RESUME_KIND_COALESCED]);
+  to->set_resynced(from.resumes[v1::RESUME_KIND_RESYNC]);
 }
 
 void FillMethod(const MethodStats& from, v1::MethodStatistics* to) {

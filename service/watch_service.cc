@@ -3,6 +3,7 @@
 #include <optional>
 #include <utility>
 
+#include "backends/base/clock.h"
 #include "backends/base/status_macros.h"
 #include "service/rpc/bytes.h"
 #include "service/watch/wire.h"
@@ -10,34 +11,43 @@
 namespace modelref {
 namespace {
 
+// Streams count on the steady clock: a step of the wall clock must not silence or end them.
+absl::Time SteadyNow() { return MonotonicClock().TimeNow(); }
+
 class WatchStream final : public StreamSource {
  public:
   WatchStream(WatchHub& hub, WatchPlan plan, const WatchSession::Options& options, Clock& clock,
-              Waker waker)
+              const Waker& waker)
       : clock_(clock),
-        session_(hub, std::move(plan), options, clock.TimeNow()),
-        subscription_(hub, [waker = std::move(waker)] { waker.Wake(); }) {}
+        session_(hub, std::move(plan), options, SteadyNow(), [waker] { waker.Wake(); }),
+        subscription_(hub.changes(), [waker] { waker.Wake(); }) {}
 
   StreamStep Next(StreamPhase phase) override {
     std::optional<v1::DrainReason> drain;
     if (phase != StreamPhase::kServing) drain = v1::DRAIN_REASON_SHUTDOWN;
-    WatchSession::Step step = session_.Next(clock_.TimeNow(), drain);
+    const absl::Time now = SteadyNow();
+    WatchSession::Step step = session_.Next(now, drain);
     if (auto* message = std::get_if<EncodedMessage>(&step)) {
       return SendMessage{BytesOf(std::move(*message))};
     }
-    if (const auto* idle = std::get_if<WatchSession::Idle>(&step)) return WaitForWake{idle->until};
-    return EndStream{absl::OkStatus()};
+    if (const auto* idle = std::get_if<WatchSession::Idle>(&step)) {
+      // The layer reads times by the server's clock.
+      return WaitForWake{clock_.TimeNow() + (idle->until - now)};
+    }
+    return EndStream{std::get<WatchSession::Finished>(step).status};
   }
 
  private:
   Clock& clock_;
   WatchSession session_;
-  WatchHub::Subscription subscription_;
+  ChangeSignal::Subscription subscription_;
 };
 
 // The longest age is spread, so that streams opened together do not come back together.
-WatchSession::Options Spread(WatchSession::Options options, uint64_t seed) {
+WatchSession::Options Spread(WatchSession::Options options, uint64_t number) {
+  const uint64_t seed = number * 0x9E3779B97F4A7C15u >> 32;
   options.max_age *= 0.8 + 0.4 * (static_cast<double>(seed % 1024) / 1024.0);
+  options.jitter_seed = seed;
   return options;
 }
 
@@ -53,8 +63,8 @@ void WatchService::Register(MethodTable* methods) {
       [this](const CallContext&, const v1::GetHeadRequest& request) { return GetHead(request); });
   methods->ServerStream<v1::WatchRequest>(
       "/modelref.v1.WatchService/Watch",
-      [this](const CallContext&, const v1::WatchRequest& request, Waker waker) {
-        return Watch(request, std::move(waker));
+      [this](const CallContext&, const v1::WatchRequest& request, const Waker& waker) {
+        return Watch(request, waker);
       });
 }
 
@@ -71,12 +81,12 @@ absl::StatusOr<v1::GetHeadResponse> WatchService::GetHead(const v1::GetHeadReque
 }
 
 absl::StatusOr<std::unique_ptr<StreamSource>> WatchService::Watch(const v1::WatchRequest& request,
-                                                                  Waker waker) {
+                                                                  const Waker& waker) {
   ASSIGN_OR_RETURN(WatchPlan plan, PlanWatch(request, catalogue_.registry,
                                              catalogue_.canonical_format, hub_.node_id()));
-  const uint64_t seed = hub_.statistics().sessions_total * 0x9E3779B97F4A7C15u >> 32;
   return std::unique_ptr<StreamSource>(std::make_unique<WatchStream>(
-      hub_, std::move(plan), Spread(options_, seed), catalogue_.clock, std::move(waker)));
+      hub_, std::move(plan), Spread(options_, hub_.statistics().sessions_total), catalogue_.clock,
+      waker));
 }
 
 }  // namespace modelref

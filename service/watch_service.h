@@ -18,7 +18,8 @@ class WatchService {
 
  private:
   absl::StatusOr<v1::GetHeadResponse> GetHead(const v1::GetHeadRequest& request);
-  absl::StatusOr<std::unique_ptr<StreamSource>> Watch(const v1::WatchRequest& request, Waker waker);
+  absl::StatusOr<std::unique_ptr<StreamSource>> Watch(const v1::WatchRequest& request,
+                                                      const Waker& waker);
 
   const Catalogue& catalogue_;
   WatchHub& hub_;

@@ -4,14 +4,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "backends/base/failpoint.h"
 #include "backends/base/status_macros.h"
+#include "backends/base/temporary_file.h"
 
 namespace modelref {
 namespace {
@@ -67,31 +68,6 @@ absl::Status ReadAll(int fd, const std::string& path, uint64_t size, std::string
   return absl::OkStatus();
 }
 
-absl::Status WriteAll(int fd, const std::string& path, absl::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = write(fd, bytes.data(), bytes.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) return ErrnoStatus(errno, "write", path);
-    bytes.remove_prefix(static_cast<size_t>(count));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status WriteTemporary(const std::string& path, absl::string_view bytes) {
-  FileDescriptor fd(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-  if (fd.get() < 0) return ErrnoStatus(errno, "create", path);
-  RETURN_IF_ERROR(WriteAll(fd.get(), path, bytes));
-  if (fsync(fd.get()) != 0) return ErrnoStatus(errno, "fsync", path);
-  return absl::OkStatus();
-}
-
-absl::Status SyncDirectory(const std::string& path) {
-  FileDescriptor fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (fd.get() < 0) return ErrnoStatus(errno, "open", path);
-  if (fsync(fd.get()) != 0) return ErrnoStatus(errno, "fsync", path);
-  return absl::OkStatus();
-}
-
 }  // namespace
 
 absl::Status ErrnoStatus(int error, absl::string_view operation, absl::string_view path) {
@@ -113,6 +89,10 @@ absl::Status ErrnoStatus(int error, absl::string_view operation, absl::string_vi
     default:
       return absl::UnavailableError(message);
   }
+}
+
+std::string ToString(const FileVersion& version) {
+  return absl::StrCat(absl::ToUnixNanos(version.modified), ":", version.size, ":", version.inode);
 }
 
 absl::StatusOr<FileVersion> StatFile(const std::string& path) {
@@ -148,19 +128,26 @@ absl::StatusOr<std::string> ReadFileToString(const std::string& path, uint64_t m
   return std::move(content.bytes);
 }
 
-absl::Status WriteFileDurably(const std::string& path, absl::string_view bytes) {
-  static std::atomic<uint64_t> counter{0};
-  const std::string temporary = absl::StrCat(path, ".tmp.", getpid(), ".", counter++);
-  absl::Status status = WriteTemporary(temporary, bytes);
-  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0) {
-    status = ErrnoStatus(errno, "rename", path);
-  }
-  if (!status.ok()) {
-    unlink(temporary.c_str());
-    return status;
-  }
-  const std::string folder = std::filesystem::path(path).parent_path().string();
+absl::Status SyncDirectory(const std::string& path) {
+  FileDescriptor fd(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd.get() < 0) return ErrnoStatus(errno, "open", path);
+  if (fsync(fd.get()) != 0) return ErrnoStatus(errno, "fsync", path);
+  return absl::OkStatus();
+}
+
+absl::Status SyncDirectoryOf(const std::string& file) {
+  const std::string folder = std::filesystem::path(file).parent_path().string();
   return SyncDirectory(folder.empty() ? "." : folder);
+}
+
+absl::Status WriteFileDurably(const std::string& path, absl::string_view bytes) {
+  ASSIGN_OR_RETURN(TemporaryFile temporary, TemporaryFile::Write(path, bytes));
+  if (rename(temporary.path().c_str(), path.c_str()) != 0) {
+    return ErrnoStatus(errno, "rename", path);
+  }
+  temporary.Release();
+  RETURN_IF_ERROR(FAILPOINT_STATUS("file.after_rename"));
+  return SyncDirectoryOf(path);
 }
 
 absl::Status CreateDirectories(const std::string& path) {

@@ -21,6 +21,9 @@ struct FileVersion {
   bool operator==(const FileVersion&) const = default;
 };
 
+// The version in one word, comparable by equality only.
+std::string ToString(const FileVersion& version);
+
 //   NOT_FOUND          no such file.
 //   PERMISSION_DENIED  a folder on the way, or the file, may not be read.
 //   DATA_LOSS          something else than a regular file stands there.
@@ -44,6 +47,11 @@ absl::StatusOr<std::string> ReadFileToString(const std::string& path, uint64_t m
 // folder. The old file stays whole until the new one is. Mode 0644. RESOURCE_EXHAUSTED when the
 // disk is full, otherwise errors as StatFile.
 absl::Status WriteFileDurably(const std::string& path, absl::string_view bytes);
+
+// fsync of a folder: files that were created, renamed or removed in it stay so. Errors as StatFile.
+absl::Status SyncDirectory(const std::string& path);
+// The same for the folder that a file lies in.
+absl::Status SyncDirectoryOf(const std::string& file);
 
 // Creates the folder and its parents. OK when it exists.
 absl::Status CreateDirectories(const std::string& path);

@@ -112,6 +112,16 @@ class CategoryImport {
     out_.rejected = converted.rejected;
     RETURN_IF_ERROR(CheckUsable(converted));
     const std::string legacy = JoinPath(data_dir_, kLegacyFolder);
+    if (options_.commit != nullptr && !options_.dry_run) {
+      ASSIGN_OR_RETURN(
+          const ImportEffect effect,
+          options_.commit({std::string(category_.name), JoinPath(legacy, source_.file_name), bytes,
+                           FormatConvertedDocument(converted.records)}));
+      out_.legacy_written = effect.legacy_written;
+      out_.v2_written = effect.v2_written;
+      out_.imported = converted.records.size();
+      return absl::OkStatus();
+    }
     if (!options_.dry_run) RETURN_IF_ERROR(CreateDirectories(legacy));
     ASSIGN_OR_RETURN(out_.legacy_written,
                      WriteIfDifferent(JoinPath(legacy, source_.file_name), bytes, options_));

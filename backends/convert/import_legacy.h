@@ -5,17 +5,35 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "backends/convert/record_issue.h"
 
 namespace modelref {
 
+// One category as it is to be.
+struct ImportContent {
+  std::string category;
+  std::string legacy_path;   // Where the legacy file belongs.
+  std::string legacy_bytes;  // As they were read.
+  std::string v2_bytes;      // Their conversion.
+};
+
+// What of it was new.
+struct ImportEffect {
+  bool legacy_written = false;
+  bool v2_written = false;
+};
+
 struct ImportOptions {
   uint64_t max_file_bytes = uint64_t{512} << 20;
   bool dry_run = false;  // Reads and converts, writes nothing.
+  // Takes a category over; empty: its two files are written.
+  std::function<absl::StatusOr<ImportEffect>(const ImportContent&)> commit;
 };
 
 struct ImportedCategory {

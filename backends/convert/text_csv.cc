@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -130,12 +131,25 @@ class RowParser {
       instruct_format_, settings_, version_, nsfw_;
 };
 
+// Of the least number that is read as `count`, which truncation may keep from being count / 1e9.
+double BillionsOf(double count) {
+  double billions = count / kBillion;
+  while (std::trunc(billions * kBillion) < count) billions = std::nextafter(billions, HUGE_VAL);
+  return billions;
+}
+
 // From the integer, which is what the original keeps.
 std::string BillionsText(const TextModelRow& row) {
-  double billions = 0;
-  if (absl::SimpleAtod(row.parameters.lexeme, &billions)) billions /= kBillion;
+  double count = 0;
+  if (!absl::SimpleAtod(row.parameters.lexeme, &count) || !std::isfinite(count)) count = 0;
+  const double billions = BillionsOf(count);
   if (billions == std::trunc(billions)) return absl::StrFormat("%.0f", billions);
   std::string text = absl::StrFormat("%.10f", billions);
+  double read = 0;
+  if (!absl::SimpleAtod(text, &read) || std::trunc(read * kBillion) != count) {
+    text = absl::StrFormat("%.17g", billions);
+    if (absl::StrContains(text, 'e')) return text;
+  }
   text.erase(text.find_last_not_of('0') + 1);
   if (text.back() == '.') text.pop_back();
   return text;
@@ -179,17 +193,30 @@ absl::StatusOr<ModelsCsv> ParseModelsCsv(absl::string_view text, const CsvLimits
   return out;
 }
 
+const std::vector<std::string>& ModelsCsvColumns() {
+  static const auto& columns = *new std::vector<std::string>{
+      "name",  "parameters_bn", "display_name",    "url",     "baseline", "description",
+      "style", "tags",          "instruct_format", "settings"};
+  return columns;
+}
+
+std::vector<std::string> ModelsCsvCells(const TextModelRow& row) {
+  return {row.name,
+          BillionsText(row),
+          row.display_name,
+          row.url,
+          row.baseline,
+          row.description,
+          row.style,
+          absl::StrJoin(row.tags, ","),
+          row.instruct_format,
+          SettingsText(row.settings)};
+}
+
 std::string FormatModelsCsv(const std::vector<TextModelRow>& rows) {
   std::string out;
-  AppendCsvRow({"name", "parameters_bn", "display_name", "url", "baseline", "description", "style",
-                "tags", "instruct_format", "settings"},
-               &out);
-  for (const TextModelRow& row : rows) {
-    AppendCsvRow(
-        {row.name, BillionsText(row), row.display_name, row.url, row.baseline, row.description,
-         row.style, absl::StrJoin(row.tags, ","), row.instruct_format, SettingsText(row.settings)},
-        &out);
-  }
+  AppendCsvRow(ModelsCsvColumns(), &out);
+  for (const TextModelRow& row : rows) AppendCsvRow(ModelsCsvCells(row), &out);
   return out;
 }
 

@@ -44,7 +44,12 @@ struct ModelsCsv {
 //   INVALID_ARGUMENT  no column is called "name".
 absl::StatusOr<ModelsCsv> ParseModelsCsv(absl::string_view text, const CsvLimits& limits = {});
 
-// The ten columns in order, LF line ends; settings as Python's json.dumps with "," and ": ".
+// The names of the ten columns that are written, in order.
+const std::vector<std::string>& ModelsCsvColumns();
+// The cells of a row under them; settings as Python's json.dumps with "," and ": ".
+std::vector<std::string> ModelsCsvCells(const TextModelRow& row);
+
+// The ten columns in order, LF line ends.
 std::string FormatModelsCsv(const std::vector<TextModelRow>& rows);
 
 }  // namespace modelref

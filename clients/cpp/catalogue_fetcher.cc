@@ -11,9 +11,9 @@
 
 namespace modelref {
 
-DocumentBuilder::DocumentBuilder(const v1::ResponseHeader& response,
-                                 const v1::CategoryHeader& header, bool source_text,
-                                 size_t max_bytes)
+DocumentAssembler::DocumentAssembler(const v1::ResponseHeader& response,
+                                     const v1::CategoryHeader& header, bool source_text,
+                                     size_t max_bytes)
     : source_text_(source_text), max_bytes_(max_bytes) {
   document_.header = response;
   document_.category = header.category();
@@ -26,14 +26,14 @@ DocumentBuilder::DocumentBuilder(const v1::ResponseHeader& response,
   if (!source_text_) document_.content.push_back('{');
 }
 
-absl::Status DocumentBuilder::CheckSize(size_t more) const {
+absl::Status DocumentAssembler::CheckSize(size_t more) const {
   if (document_.content.size() + more <= max_bytes_) return absl::OkStatus();
   return Error(absl::StatusCode::kResourceExhausted, "DOCUMENT_TOO_LARGE",
                absl::StrCat("category ", document_.category, " is larger than ", max_bytes_,
                             " bytes; read it as a stream"));
 }
 
-absl::Status DocumentBuilder::AddRecord(const v1::Record& record) {
+absl::Status DocumentAssembler::AddRecord(const v1::Record& record) {
   RETURN_IF_ERROR(CheckSize(record.name().size() + record.json().size()));
   if (document_.content.size() > 1) document_.content.push_back(',');
   AppendCanonicalString(record.name(), &document_.content);
@@ -42,13 +42,13 @@ absl::Status DocumentBuilder::AddRecord(const v1::Record& record) {
   return absl::OkStatus();
 }
 
-absl::Status DocumentBuilder::AddBytes(absl::string_view bytes) {
+absl::Status DocumentAssembler::AddBytes(absl::string_view bytes) {
   RETURN_IF_ERROR(CheckSize(bytes.size()));
   document_.content.append(bytes.data(), bytes.size());
   return absl::OkStatus();
 }
 
-FetchedDocument DocumentBuilder::Finish() && {
+FetchedDocument DocumentAssembler::Finish() && {
   if (!document_.not_modified && !source_text_) document_.content.push_back('}');
   return std::move(document_);
 }

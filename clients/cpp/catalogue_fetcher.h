@@ -13,10 +13,10 @@
 namespace modelref {
 
 // Writes one document from its verified records or bytes.
-class DocumentBuilder {
+class DocumentAssembler {
  public:
-  DocumentBuilder(const v1::ResponseHeader& response, const v1::CategoryHeader& header,
-                  bool source_text, size_t max_bytes);
+  DocumentAssembler(const v1::ResponseHeader& response, const v1::CategoryHeader& header,
+                    bool source_text, size_t max_bytes);
 
   // RESOURCE_EXHAUSTED (`DOCUMENT_TOO_LARGE`) above the limit.
   absl::Status AddRecord(const v1::Record& record);
@@ -59,7 +59,7 @@ class CatalogueFetcher {
   FetchedCatalogue catalogue_;
   // The document that is arriving.
   std::optional<v1::CategoryHeader> header_;
-  std::optional<DocumentBuilder> builder_;
+  std::optional<DocumentAssembler> builder_;
   std::optional<DocumentVerifier> verifier_;
   RecordJoiner joiner_;
 };

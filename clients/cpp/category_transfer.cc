@@ -17,12 +17,14 @@ absl::Status Changed() {
 }  // namespace
 
 CategoryTransfer::CategoryTransfer(v1::StreamCategoryRequest request, OpenCall open_call,
-                                   absl::Time deadline, size_t max_record_bytes, Retrier& retrier)
+                                   absl::Time deadline, size_t max_record_bytes, Retrier& retrier,
+                                   Cancellation* cancellation)
     : request_(std::move(request)),
       from_start_(request_.start_after().empty()),
       open_call_(std::move(open_call)),
       deadline_(deadline),
       retrier_(retrier),
+      cancellation_(cancellation),
       joiner_(max_record_bytes),
       verifier_(request_.representation() == v1::REPRESENTATION_SOURCE_TEXT) {}
 
@@ -31,7 +33,7 @@ absl::Status CategoryTransfer::Open() {
     const absl::Status status = StartAndReadHeader();
     if (status.ok()) break;
     if (status.code() != absl::StatusCode::kUnavailable ||
-        !retrier_.WaitToRetry(status, retries_without_progress_++, deadline_)) {
+        !retrier_.WaitToRetry(status, retries_without_progress_++, deadline_, cancellation_)) {
       return Fail(status);
     }
   }
@@ -40,10 +42,14 @@ absl::Status CategoryTransfer::Open() {
   return absl::OkStatus();
 }
 
+bool CategoryTransfer::IsCancelled() const {
+  return cancelled_ || (cancellation_ != nullptr && cancellation_->cancelled());
+}
+
 absl::Status CategoryTransfer::StartCall() {
   std::shared_ptr<MessageSource<Part>> call = open_call_(request_);
   MutexLock lock(&mutex_);
-  if (cancelled_) return absl::CancelledError("cancelled by the caller");
+  if (IsCancelled()) return absl::CancelledError("cancelled by the caller");
   call_ = call;
   reading_ = std::move(call);
   return absl::OkStatus();
@@ -69,7 +75,7 @@ absl::Status CategoryTransfer::CheckHeader(const Part& part) {
 absl::Status CategoryTransfer::FinishCall() {
   const absl::Status status = reading_->Finish();
   MutexLock lock(&mutex_);
-  if (cancelled_) return absl::CancelledError("cancelled by the caller");
+  if (IsCancelled()) return absl::CancelledError("cancelled by the caller");
   // An end without CategoryEnd, or a cancellation that nobody here asked for (a server that gave up
   // on a slow reader), leaves a transfer that can go on.
   if (status.ok()) return absl::UnavailableError("the transfer ended early");
@@ -84,7 +90,9 @@ absl::Status CategoryTransfer::ReadPart(Part* part) {
   }
   absl::Status status = FinishCall();
   while (absl::IsUnavailable(status)) {
-    if (!retrier_.WaitToRetry(status, retries_without_progress_++, deadline_)) return status;
+    if (!retrier_.WaitToRetry(status, retries_without_progress_++, deadline_, cancellation_)) {
+      return status;
+    }
     joiner_.Reset();
     bytes_to_skip_ = bytes_received_;
     request_.clear_if_none_match();

@@ -9,6 +9,7 @@
 
 #include "absl/time/time.h"
 #include "backends/base/mutex.h"
+#include "clients/cpp/cancellation.h"
 #include "clients/cpp/category_stream.h"
 #include "clients/cpp/document_parts.h"
 #include "clients/cpp/message_source.h"
@@ -22,9 +23,9 @@ class CategoryTransfer final : public CategoryStream {
   using OpenCall =
       std::function<std::unique_ptr<MessageSource<Part>>(const v1::StreamCategoryRequest& request)>;
 
-  // `retrier` must outlive the transfer.
+  // `retrier` and `cancellation` (may be null) must outlive the transfer.
   CategoryTransfer(v1::StreamCategoryRequest request, OpenCall open_call, absl::Time deadline,
-                   size_t max_record_bytes, Retrier& retrier);
+                   size_t max_record_bytes, Retrier& retrier, Cancellation* cancellation = nullptr);
 
   // Reads up to the header. Once, before anything else.
   absl::Status Open();
@@ -37,6 +38,7 @@ class CategoryTransfer final : public CategoryStream {
 
  private:
   absl::Status Fail(absl::Status status);
+  bool IsCancelled() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Reads one part, over as many calls as it takes.
   absl::Status ReadPart(Part* part);
   absl::Status TakePart(Part part);
@@ -55,6 +57,7 @@ class CategoryTransfer final : public CategoryStream {
   const OpenCall open_call_;
   const absl::Time deadline_;
   Retrier& retrier_;
+  Cancellation* const cancellation_;
 
   Mutex mutex_;
   std::shared_ptr<MessageSource<Part>> call_ ABSL_GUARDED_BY(mutex_);

@@ -56,9 +56,9 @@ absl::StatusOr<v1::GetCategoryStatisticsResponse> Client::GetCategoryStatistics(
 absl::StatusOr<std::unique_ptr<WatchStream>> Client::Watch(const v1::WatchRequest& request,
                                                            const CallOptions& call) {
   const absl::Time deadline = impl_->connection->Deadline(call, absl::InfiniteDuration());
-  impl_->connection->AwaitReady(impl_->connection->watch_channel(), deadline);
+  impl_->connection->AwaitReady(impl_->connection->watch_channel(), deadline, call.cancellation);
   auto source = std::make_unique<GrpcMessageSource<v1::WatchResponse>>(
-      *impl_->connection, deadline,
+      *impl_->connection, deadline, call.cancellation,
       [&](grpc::ClientContext* context) { return impl_->watch->Watch(context, request); });
   return std::unique_ptr<WatchStream>(std::make_unique<WatchReader>(std::move(source)));
 }

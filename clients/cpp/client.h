@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "clients/cpp/category_stream.h"
 #include "clients/cpp/client_options.h"
+#include "clients/cpp/fetched_delta.h"
 #include "clients/cpp/fetched_document.h"
 #include "clients/cpp/model_pages.h"
 #include "clients/cpp/watch_stream.h"
@@ -26,6 +27,7 @@ namespace modelref {
 // Errors are those of the server, with reason and extras (backends/base/error.h), and
 //   UNAVAILABLE        nobody answered; reads were repeated as RetryOptions say.
 //   DEADLINE_EXCEEDED  the deadline passed, retries included.
+//   CANCELLED          by CallOptions.cancellation.
 //   DATA_LOSS (`INTEGRITY_FAILURE`)  content does not have its etag.
 class Client {
  public:
@@ -61,6 +63,10 @@ class Client {
   // three times. RESOURCE_EXHAUSTED (`DOCUMENT_TOO_LARGE`) above max_document_bytes.
   absl::StatusOr<FetchedDocument> FetchCategory(const v1::GetCategoryRequest& request,
                                                 const CallOptions& call = {});
+  // What changed in a document since the caller's copy, in memory; a broken transfer is started
+  // again. The records have their etags; the etag of the whole is checked by who applies the delta.
+  absl::StatusOr<FetchedDelta> FetchDelta(const v1::GetDeltaRequest& request,
+                                          const CallOptions& call = {});
   // All documents in memory. A broken transfer is started again for the documents that are missing.
   absl::StatusOr<FetchedCatalogue> FetchAllCategories(const v1::FetchAllCategoriesRequest& request,
                                                       const CallOptions& call = {});

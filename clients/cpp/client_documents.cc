@@ -10,6 +10,7 @@
 #include "clients/cpp/category_transfer.h"
 #include "clients/cpp/client.h"
 #include "clients/cpp/client_impl.h"
+#include "clients/cpp/delta_reader.h"
 #include "clients/cpp/document_parts.h"
 
 namespace modelref {
@@ -28,7 +29,7 @@ v1::StreamCategoryRequest ToStreamRequest(const v1::GetCategoryRequest& request)
   return stream;
 }
 
-absl::Status ReadInto(CategoryStream& stream, bool source_text, DocumentBuilder* document) {
+absl::Status ReadInto(CategoryStream& stream, bool source_text, DocumentAssembler* document) {
   if (source_text) {
     std::string bytes;
     for (;;) {
@@ -67,13 +68,19 @@ FetchedDocument ToDocument(const v1::GetCategoryRequest& request,
   return document;
 }
 
+// Which of the two sides cancelled cannot be seen from the status of a stream.
+absl::Status CheckCancelled(const CallOptions& call) {
+  if (call.cancellation == nullptr || !call.cancellation->cancelled()) return absl::OkStatus();
+  return absl::CancelledError("cancelled by the caller");
+}
+
 absl::StatusOr<FetchedDocument> FetchByStream(Client& client,
                                               const v1::StreamCategoryRequest& request,
                                               size_t max_bytes, const CallOptions& call) {
   ASSIGN_OR_RETURN(const std::unique_ptr<CategoryStream> stream,
                    client.StreamCategory(request, call));
   const bool source_text = request.representation() == v1::REPRESENTATION_SOURCE_TEXT;
-  DocumentBuilder builder(stream->response_header(), stream->header(), source_text, max_bytes);
+  DocumentAssembler builder(stream->response_header(), stream->header(), source_text, max_bytes);
   RETURN_IF_ERROR(ReadInto(*stream, source_text, &builder));
   return std::move(builder).Finish();
 }
@@ -83,16 +90,18 @@ absl::StatusOr<FetchedDocument> FetchByStream(Client& client,
 absl::StatusOr<std::unique_ptr<CategoryStream>> Client::StreamCategory(
     const v1::StreamCategoryRequest& request, const CallOptions& call) {
   const absl::Time deadline = impl_->TransferDeadline(call);
-  impl_->connection->AwaitReady(impl_->connection->channel(), deadline);
-  const auto open = [impl = impl_.get(), deadline](const v1::StreamCategoryRequest& again) {
+  impl_->connection->AwaitReady(impl_->connection->channel(), deadline, call.cancellation);
+  const auto open = [impl = impl_.get(), deadline,
+                     cancellation = call.cancellation](const v1::StreamCategoryRequest& again) {
     return std::unique_ptr<MessageSource<v1::StreamCategoryResponse>>(
         std::make_unique<GrpcMessageSource<v1::StreamCategoryResponse>>(
-            *impl->connection, deadline, [&](grpc::ClientContext* context) {
+            *impl->connection, deadline, cancellation, [&](grpc::ClientContext* context) {
               return impl->reference->StreamCategory(context, again);
             }));
   };
-  auto transfer = std::make_unique<CategoryTransfer>(
-      request, open, deadline, impl_->connection->options().max_record_bytes, impl_->retrier);
+  auto transfer = std::make_unique<CategoryTransfer>(request, open, deadline,
+                                                     impl_->connection->options().max_record_bytes,
+                                                     impl_->retrier, call.cancellation);
   RETURN_IF_ERROR(transfer->Open());
   return std::unique_ptr<CategoryStream>(std::move(transfer));
 }
@@ -113,20 +122,42 @@ absl::StatusOr<FetchedDocument> Client::FetchCategory(const v1::GetCategoryReque
   }
 }
 
+absl::StatusOr<FetchedDelta> Client::FetchDelta(const v1::GetDeltaRequest& request,
+                                                const CallOptions& call) {
+  const absl::Time deadline = impl_->TransferDeadline(call);
+  impl_->connection->AwaitReady(impl_->connection->channel(), deadline, call.cancellation);
+  const ClientOptions& options = impl_->connection->options();
+  for (int retry = 0;; ++retry) {
+    GrpcMessageSource<v1::GetDeltaResponse> source(
+        *impl_->connection, deadline, call.cancellation,
+        [&](grpc::ClientContext* context) { return impl_->reference->GetDelta(context, request); });
+    DeltaReader reader(options.max_document_bytes, options.max_record_bytes);
+    const absl::Status status = reader.Run(source);
+    if (status.ok()) {
+      impl_->retrier.RecordSuccess();
+      return std::move(reader).Take();
+    }
+    RETURN_IF_ERROR(CheckCancelled(call));
+    if (!absl::IsUnavailable(status)) return status;
+    if (!impl_->retrier.WaitToRetry(status, retry, deadline, call.cancellation)) return status;
+  }
+}
+
 absl::StatusOr<FetchedCatalogue> Client::FetchAllCategories(
     const v1::FetchAllCategoriesRequest& request, const CallOptions& call) {
   const absl::Time deadline = impl_->TransferDeadline(call);
-  impl_->connection->AwaitReady(impl_->connection->channel(), deadline);
+  impl_->connection->AwaitReady(impl_->connection->channel(), deadline, call.cancellation);
   CatalogueFetcher fetcher(request, impl_->connection->options());
   for (int retry = 0;; ++retry) {
     GrpcMessageSource<v1::FetchAllCategoriesResponse> source(
-        *impl_->connection, deadline, [&](grpc::ClientContext* context) {
+        *impl_->connection, deadline, call.cancellation, [&](grpc::ClientContext* context) {
           return impl_->reference->FetchAllCategories(context, fetcher.request());
         });
     const absl::Status status = fetcher.Run(source);
     if (status.ok()) break;
+    RETURN_IF_ERROR(CheckCancelled(call));
     if (!absl::IsUnavailable(status)) return status;
-    if (!impl_->retrier.WaitToRetry(status, retry, deadline)) return status;
+    if (!impl_->retrier.WaitToRetry(status, retry, deadline, call.cancellation)) return status;
   }
   impl_->retrier.RecordSuccess();
   return std::move(fetcher).Take();

@@ -40,12 +40,12 @@ struct Client::Impl {
 
   // One attempt of a call with one answer.
   template <typename Stub, typename Request, typename Response>
-  absl::StatusOr<Response> Attempt(Stub& stub,
-                                   grpc::Status (Stub::*method)(grpc::ClientContext*,
-                                                                const Request&, Response*),
-                                   const Request& request, absl::Time deadline) {
+  absl::StatusOr<Response> Attempt(
+      Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+      const Request& request, absl::Time deadline, Cancellation* cancellation) {
     grpc::ClientContext context;
     connection->Prepare(deadline, &context);
+    const CancellationListener listener(cancellation, [&context] { context.TryCancel(); });
     Response response;
     RETURN_IF_ERROR(connection->Finished((stub.*method)(&context, request, &response)));
     return response;
@@ -58,8 +58,8 @@ struct Client::Impl {
                                                                  const Request&, Response*),
                                     const Request& request, const CallOptions& call) {
     const absl::Time deadline = CallDeadline(call);
-    connection->AwaitReady(connection->channel(), deadline);
-    return Attempt(stub, method, request, deadline);
+    connection->AwaitReady(connection->channel(), deadline, call.cancellation);
+    return Attempt(stub, method, request, deadline, call.cancellation);
   }
 
   // A call that changes nothing.
@@ -69,11 +69,11 @@ struct Client::Impl {
                                                              Response*),
                                 const Request& request, const CallOptions& call) {
     const absl::Time deadline = CallDeadline(call);
-    connection->AwaitReady(connection->channel(), deadline);
-    absl::StatusOr<Response> response = Attempt(stub, method, request, deadline);
+    connection->AwaitReady(connection->channel(), deadline, call.cancellation);
+    absl::StatusOr<Response> response = Attempt(stub, method, request, deadline, call.cancellation);
     for (int retry = 0; absl::IsUnavailable(response.status()); ++retry) {
-      if (!retrier.WaitToRetry(response.status(), retry, deadline)) break;
-      response = Attempt(stub, method, request, deadline);
+      if (!retrier.WaitToRetry(response.status(), retry, deadline, call.cancellation)) break;
+      response = Attempt(stub, method, request, deadline, call.cancellation);
     }
     if (response.ok()) retrier.RecordSuccess();
     return response;

@@ -11,6 +11,8 @@
 
 namespace modelref {
 
+class Cancellation;
+
 // A secret that identifies the caller. It travels as metadata and never appears in messages or
 // logs.
 struct Credential {
@@ -71,6 +73,8 @@ struct ClientOptions {
 struct CallOptions {
   // Replaces the default deadline. InfiniteDuration: none.
   std::optional<absl::Duration> timeout;
+  // Ends the call early from another thread; must outlive the call and what it returns. Null: no.
+  Cancellation* cancellation = nullptr;
 };
 
 }  // namespace modelref

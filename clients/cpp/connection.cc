@@ -12,6 +12,9 @@
 namespace modelref {
 namespace {
 
+// How often a wait for a connection looks whether it was cancelled: gRPC cannot be told.
+constexpr absl::Duration kCancellationCheck = absl::Milliseconds(100);
+
 std::shared_ptr<grpc::ChannelCredentials> MakeCredentials(const ClientOptions& options) {
   if (!options.tls.has_value()) return grpc::InsecureChannelCredentials();
   grpc::SslCredentialsOptions ssl;
@@ -95,11 +98,19 @@ void Connection::Prepare(absl::Time deadline, grpc::ClientContext* context) cons
   }
 }
 
-void Connection::AwaitReady(const std::shared_ptr<grpc::Channel>& channel,
-                            absl::Time deadline) const {
+void Connection::AwaitReady(const std::shared_ptr<grpc::Channel>& channel, absl::Time deadline,
+                            const Cancellation* cancellation) const {
   if (!options_.wait_for_ready || reached_.load()) return;
   const absl::Time until = std::min(deadline, clock_->TimeNow() + options_.connect_timeout);
-  channel->WaitForConnected(absl::ToChronoTime(until));
+  if (cancellation == nullptr) {
+    channel->WaitForConnected(absl::ToChronoTime(until));
+    return;
+  }
+  absl::Time next = clock_->TimeNow();
+  while (next < until && !cancellation->cancelled()) {
+    next = std::min(until, next + kCancellationCheck);
+    if (channel->WaitForConnected(absl::ToChronoTime(next))) return;
+  }
 }
 
 absl::Status Connection::Finished(const grpc::Status& status) const {

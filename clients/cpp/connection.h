@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "backends/base/clock.h"
 #include "clients/cpp/address.h"
+#include "clients/cpp/cancellation.h"
 #include "clients/cpp/client_options.h"
 
 namespace modelref {
@@ -35,8 +36,9 @@ class Connection {
   void Prepare(absl::Time deadline, grpc::ClientContext* context) const;
 
   // Waits for the first connection as ClientOptions say. The call that follows tells why there is
-  // none.
-  void AwaitReady(const std::shared_ptr<grpc::Channel>& channel, absl::Time deadline) const;
+  // none. `cancellation` may be null.
+  void AwaitReady(const std::shared_ptr<grpc::Channel>& channel, absl::Time deadline,
+                  const Cancellation* cancellation) const;
   // False while nobody ever answered: then repeating only delays the bad news, unless the options
   // ask to wait.
   bool RetriesAreUseful() const { return options_.wait_for_ready || reached_.load(); }

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "clients/cpp/cancellation.h"
 #include "clients/cpp/connection.h"
 
 namespace modelref {
@@ -27,10 +28,12 @@ class MessageSource {
 template <typename Message>
 class GrpcMessageSource final : public MessageSource<Message> {
  public:
-  // `start` makes the call with the context; the connection must outlive this.
+  // `start` makes the call with the context; connection and cancellation (may be null) must outlive
+  // this.
   template <typename Start>
-  GrpcMessageSource(const Connection& connection, absl::Time deadline, Start start)
-      : connection_(connection) {
+  GrpcMessageSource(const Connection& connection, absl::Time deadline, Cancellation* cancellation,
+                    Start start)
+      : connection_(connection), listener_(cancellation, [this] { context_.TryCancel(); }) {
     connection.Prepare(deadline, &context_);
     reader_ = start(&context_);
   }
@@ -55,6 +58,7 @@ class GrpcMessageSource final : public MessageSource<Message> {
  private:
   const Connection& connection_;
   grpc::ClientContext context_;
+  const CancellationListener listener_;  // Uses the context.
   std::unique_ptr<grpc::ClientReader<Message>> reader_;
   bool finished_ = false;
 };

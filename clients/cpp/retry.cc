@@ -46,7 +46,8 @@ absl::Duration Retrier::PickDelay(const absl::Status& failure, int retry) {
   return ExtrasOf(failure).retry_after.value_or(absl::ZeroDuration()) + share * ceiling;
 }
 
-bool Retrier::WaitToRetry(const absl::Status& failure, int retry, absl::Time deadline) {
+bool Retrier::WaitToRetry(const absl::Status& failure, int retry, absl::Time deadline,
+                          Cancellation* cancellation) {
   const bool affordable = budget_.RecordFailure();
   if (!affordable || retry + 1 >= options_.max_attempts) return false;
   if (useful_ && !useful_()) return false;
@@ -54,10 +55,12 @@ bool Retrier::WaitToRetry(const absl::Status& failure, int retry, absl::Time dea
   if (clock_.TimeNow() + delay >= deadline) return false;
   if (options_.wait) {
     options_.wait(delay);
+  } else if (cancellation != nullptr) {
+    cancellation->WaitFor(delay);
   } else {
     WaitFor(delay);
   }
-  return true;
+  return cancellation == nullptr || !cancellation->cancelled();
 }
 
 }  // namespace modelref

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "backends/base/clock.h"
 #include "backends/base/mutex.h"
+#include "clients/cpp/cancellation.h"
 #include "clients/cpp/client_options.h"
 
 namespace modelref {
@@ -39,8 +40,10 @@ class Retrier {
   Retrier(RetryOptions options, Clock& clock, std::function<bool()> useful = nullptr);
 
   // A call failed for the `retry`th time (from 0) with a reason that may pass. Waits and returns
-  // true when it should be repeated: attempts, budget and the time up to `deadline` allow it.
-  bool WaitToRetry(const absl::Status& failure, int retry, absl::Time deadline);
+  // true when it should be repeated: attempts, budget and the time up to `deadline` allow it, and
+  // nobody cancelled it meanwhile. `cancellation` may be null.
+  bool WaitToRetry(const absl::Status& failure, int retry, absl::Time deadline,
+                   Cancellation* cancellation = nullptr);
   void RecordSuccess() { budget_.RecordSuccess(); }
 
  private:

@@ -13,8 +13,9 @@ namespace {
 
 std::vector<CommandSpec> CollectCommands() {
   std::vector<CommandSpec> all;
-  for (auto* group : {&CategoryCommands, &ModelCommands, &WatchCommands, &ServerCommands,
-                      &ImportCommands, &ContextCommands, &HelpCommands}) {
+  for (auto* group : {&CategoryCommands, &HeldCommands, &ModelCommands, &WatchCommands,
+                      &SyncCommands, &ServerCommands, &ImportCommands, &AuditCommands,
+                      &StoreCommands, &ContextCommands, &HelpCommands}) {
     std::vector<CommandSpec> commands = (*group)();
     std::move(commands.begin(), commands.end(), std::back_inserter(all));
   }

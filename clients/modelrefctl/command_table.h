@@ -37,7 +37,16 @@ struct FlagSpec {
 };
 
 // What completion offers for an argument.
-enum class ArgumentKind { kOther, kCategory, kModel, kContext, kShell, kTopic, kDirectory };
+enum class ArgumentKind {
+  kOther,
+  kCategory,
+  kModel,
+  kContext,
+  kShell,
+  kTopic,
+  kDirectory,
+  kHeldEdit,
+};
 
 struct CommandSpec {
   absl::string_view path;       // "category list".

@@ -9,10 +9,14 @@
 namespace modelref::ctl {
 
 std::vector<CommandSpec> CategoryCommands();
+std::vector<CommandSpec> HeldCommands();
 std::vector<CommandSpec> ModelCommands();
 std::vector<CommandSpec> WatchCommands();
+std::vector<CommandSpec> SyncCommands();
 std::vector<CommandSpec> ServerCommands();
 std::vector<CommandSpec> ImportCommands();
+std::vector<CommandSpec> AuditCommands();
+std::vector<CommandSpec> StoreCommands();
 std::vector<CommandSpec> ContextCommands();
 std::vector<CommandSpec> HelpCommands();
 

@@ -20,6 +20,8 @@ std::string WordsCommand(ArgumentKind kind) {
       return absl::StrCat("modelrefctl category list -o name ", kQuiet);
     case ArgumentKind::kModel:
       return absl::StrCat("modelrefctl model list \"$category\" -o name ", kQuiet);
+    case ArgumentKind::kHeldEdit:
+      return absl::StrCat("modelrefctl category held -o name ", kQuiet);
     case ArgumentKind::kContext:
       return "modelrefctl context list -o name 2>/dev/null";
     case ArgumentKind::kShell:

@@ -24,6 +24,9 @@ const std::map<std::string, std::string>& HintsByReason() {
        "discard what was printed and run it again; if it stays, ask the server's operator"},
       {"DOCUMENT_DAMAGED", "ask the server's operator, or see: modelrefctl health"},
       {"REPLICA_BEHIND", "try again, or ask the primary"},
+      {"BAD_RESUME_TOKEN", "start without --since, or with the categories that it was made for"},
+      {"COPY_IN_USE", "end the other sync, or read its files: each is whole at every moment"},
+      {"DAMAGED_COPY", "fetch it anew: modelrefctl sync --once DIR"},
       {"STREAM_LIMIT", "close other watches of this caller, or try again later"},
   };
   return *hints;

@@ -11,6 +11,7 @@
 #include "clients/modelrefctl/commands.h"
 #include "clients/modelrefctl/exit_codes.h"
 #include "clients/modelrefctl/invocation.h"
+#include "clients/modelrefctl/local_store.h"
 #include "clients/modelrefctl/text.h"
 
 namespace modelref::ctl {
@@ -156,10 +157,22 @@ absl::Status RunImport(Invocation& invocation) {
   if (data_dir.empty()) return UsageError("import legacy needs --data-dir DIR");
   ImportOptions options;
   options.dry_run = invocation.line().Has("dry-run");
+  std::unique_ptr<LocalStore> local;
+  if (!options.dry_run) {
+    options.commit = [&](const ImportContent& content) -> absl::StatusOr<ImportEffect> {
+      // Opened for the first file that can be used: nothing is made for none.
+      if (local == nullptr) {
+        ASSIGN_OR_RETURN(local, LocalStore::Open(invocation, data_dir));
+      }
+      return CommitImport(local->data(), content);
+    };
+  }
   const ImportReport report = ImportLegacy(invocation.arguments(), data_dir, options);
+  const absl::Status settled = local == nullptr ? absl::OkStatus() : local->Close();
   TellIssues(invocation, report);
   RETURN_IF_ERROR(PrintReport(invocation, report, options.dry_run));
-  return Verdict(report);
+  RETURN_IF_ERROR(Verdict(report));
+  return settled;
 }
 
 }  // namespace
@@ -176,10 +189,11 @@ std::vector<CommandSpec> ImportCommands() {
       "Every DIR holds files such as stable_diffusion.json or models.csv, or a folder legacy/\n"
       "with them. What cannot be converted is named on stderr with file, line and reason, and\n"
       "the rest is imported: exit status 7. Nothing to import: 3. Running it again changes\n"
-      "nothing.";
+      "nothing. A server that runs on the data directory serves the result at once.";
   legacy.first_example = "modelrefctl import legacy ./image-models ./text-models --data-dir ./data";
   legacy.second_example = "modelrefctl import legacy ./image-models --data-dir ./data --dry-run";
   legacy.flags = {{"data-dir", "DIR", "The data directory of modelrefd; made when absent"},
+                  AuditRootFlag(),
                   {"dry-run", "", "Only read and convert; write nothing"}};
   legacy.outputs = {OutputMode::kTable, OutputMode::kPlain, OutputMode::kWide,
                     OutputMode::kJson,  OutputMode::kJsonl, OutputMode::kYaml};

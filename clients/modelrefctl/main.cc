@@ -13,6 +13,8 @@
 
 #include "absl/strings/numbers.h"
 #include "backends/base/clock.h"
+#include "backends/base/failpoint.h"
+#include "backends/base/log.h"
 #include "clients/modelrefctl/exit_codes.h"
 #include "clients/modelrefctl/host.h"
 #include "clients/modelrefctl/run.h"
@@ -68,6 +70,10 @@ int Main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
   auto* const interrupts = new Interrupts;  // The signal thread outlives main.
   StartSignalThread(interrupts);
+  if (const absl::Status armed = ArmFailpointsFromEnvironment(); !armed.ok()) {
+    Log(LogLevel::kError, "failpoint.refused", {{"detail", std::string(armed.message())}});
+    return static_cast<int>(ExitCode::kUsage);
+  }
   FdSink out(STDOUT_FILENO, kOutputBuffer);
   FdSink err(STDERR_FILENO, 0);
   Host host;

@@ -9,18 +9,20 @@
 #include "absl/strings/str_cat.h"
 #include "backends/base/digest.h"
 #include "backends/base/status_macros.h"
+#include "clients/cpp/cancellation.h"
 #include "clients/modelrefctl/child_command.h"
 #include "clients/modelrefctl/commands.h"
 #include "clients/modelrefctl/exit_codes.h"
-#include "clients/modelrefctl/hex.h"
 #include "clients/modelrefctl/invocation.h"
+#include "clients/modelrefctl/since.h"
 #include "clients/modelrefctl/watch_printer.h"
 #include "clients/modelrefctl/watch_session.h"
 
 namespace modelref::ctl {
 namespace {
 
-constexpr size_t kEpochBytes = 16;
+// A poll that takes longer says no more than one that fails.
+constexpr absl::Duration kPollTimeout = absl::Seconds(5);
 
 absl::StatusOr<std::optional<uint64_t>> NumberFlag(const CommandLine& line,
                                                    absl::string_view flag) {
@@ -31,24 +33,13 @@ absl::StatusOr<std::optional<uint64_t>> NumberFlag(const CommandLine& line,
   return UsageError(absl::StrCat("--", flag, " ", *text, ": write a whole number from 1"));
 }
 
-// "REVISION" in the server's present epoch, or "EPOCH:REVISION" as a watch prints it at its end.
-absl::StatusOr<v1::Position> ParsePosition(Client& client, const std::string& text) {
-  v1::Position position;
-  absl::string_view revision = text;
-  if (const size_t colon = text.find(':'); colon != std::string::npos) {
-    ASSIGN_OR_RETURN(*position.mutable_epoch(),
-                     ParseHex(revision.substr(0, colon), kEpochBytes, "epoch"));
-    revision.remove_prefix(colon + 1);
-  } else {
-    ASSIGN_OR_RETURN(const v1::GetHeadResponse head, client.GetHead(v1::GetHeadRequest()));
-    position.set_epoch(head.position().epoch());
-  }
-  uint64_t number = 0;
-  if (!absl::SimpleAtoi(revision, &number)) {
-    return UsageError(absl::StrCat("--since ", text, ": write REVISION or EPOCH:REVISION"));
-  }
-  position.set_revision(number);
-  return position;
+// Where --since says, in the server's present epoch when it names none.
+absl::Status SetStart(Client& client, const std::string& since, v1::WatchRequest* request) {
+  RETURN_IF_ERROR(ParseSince(since, request));
+  if (!request->has_position() || !request->position().epoch().empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const v1::GetHeadResponse head, client.GetHead(v1::GetHeadRequest()));
+  request->mutable_position()->set_epoch(head.position().epoch());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<WatchOptions> MakeOptions(Invocation& invocation, Client& client) {
@@ -65,7 +56,7 @@ absl::StatusOr<WatchOptions> MakeOptions(Invocation& invocation, Client& client)
   options.request.set_client_id(invocation.settings().client.user_agent);
   if (const std::optional<std::string> since = line.Value("since"); since.has_value()) {
     if (line.Has("start")) return UsageError("give --since or --start, not both");
-    ASSIGN_OR_RETURN(*options.request.mutable_position(), ParsePosition(client, *since));
+    RETURN_IF_ERROR(SetStart(client, *since, &options.request));
     options.tell_snapshot = true;
   }
   options.tell_snapshot = options.tell_snapshot || line.Value("start") == "snapshot";
@@ -94,9 +85,26 @@ void RunExec(Invocation& invocation, const std::string& command, const WatchLine
       {"MODELREF_ETAG", std::string(MemberText(object, "etag"))},
       {"MODELREF_EPOCH", ToHex(line.header.epoch())},
       {"MODELREF_REVISION", absl::StrCat(line.header.revision())},
+      {"MODELREF_RESUME_TOKEN", ToHex(line.resume_token)},
   };
   const absl::Status status = RunChild(command, CanonicalJson(object) + "\n", variables);
   if (!status.ok()) invocation.Note(absl::StrCat("warning: --exec: ", status.message()));
+}
+
+WatchCalls CallsOf(Client& client, Cancellation* cancellation) {
+  const CallOptions stream{std::nullopt, cancellation};
+  const CallOptions poll{kPollTimeout, cancellation};
+  WatchCalls calls;
+  calls.open = [&client, stream](const v1::WatchRequest& request) {
+    return client.Watch(request, stream);
+  };
+  calls.head = [&client, poll](const v1::GetHeadRequest& request) {
+    return client.GetHead(request, poll);
+  };
+  calls.list = [&client, poll](const v1::ListCategoriesRequest& request) {
+    return client.ListCategories(request, poll);
+  };
+  return calls;
 }
 
 absl::Status RunWatch(Invocation& invocation) {
@@ -104,9 +112,11 @@ absl::Status RunWatch(Invocation& invocation) {
   ASSIGN_OR_RETURN(WatchOptions options, MakeOptions(invocation, *client));
   const std::string command = invocation.line().Value("exec").value_or("");
   WatchPrinter printer(invocation);
+  Cancellation cancellation;
+  const InterruptListener listener(*invocation.host().interrupts,
+                                   [&cancellation] { cancellation.Cancel(); });
   WatchSession session(
-      std::move(options), invocation.host(),
-      [client](const v1::WatchRequest& request) { return client->Watch(request); },
+      std::move(options), invocation.host(), CallsOf(*client, &cancellation),
       [&](const WatchLine& line) {
         RETURN_IF_ERROR(printer.Print(line));
         if (!command.empty()) RunExec(invocation, command, line);
@@ -134,12 +144,16 @@ std::vector<CommandSpec> WatchCommands() {
       "Goes on over lost connections, and tells what was missed. The end is said on stderr as\n"
       "a position. Exit status 0 when --count, --until or --timeout ended it, 130 by Ctrl-C.\n"
       "--exec gets the event as JSON on stdin and in the variables MODELREF_KIND, _TYPE,\n"
-      "_CATEGORY, _FORMAT, _ETAG, _EPOCH and _REVISION.";
+      "_CATEGORY, _FORMAT, _ETAG, _EPOCH, _REVISION and _RESUME_TOKEN.\n"
+      "--since takes the resume_token of a line, which stands on the last line of each commit, or "
+      "a\n"
+      "position as it is said at the end. The server must still have the history since then;\n"
+      "otherwise every state is told.";
   watch.first_example = "modelrefctl watch";
   watch.second_example = "modelrefctl watch image_generation -o jsonl --count 1 --timeout 1m";
   watch.flags = {
       {"start", "WHERE", "Later changes only (default), or every state first", "now|snapshot"},
-      {"since", "POSITION", "Changes after this REVISION or EPOCH:REVISION"},
+      {"since", "POSITION", "Changes after this TOKEN, EPOCH:REVISION[:CHAIN] or REVISION"},
       {"until", "REVISION", "End when the server has reached this revision"},
       {"count", "N", "End after this many events"},
       {"payload", "WHAT", "Names only (default), or the changed records too", "notify|delta"},

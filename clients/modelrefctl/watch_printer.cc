@@ -90,6 +90,7 @@ JsonObject WatchLineJson(const WatchLine& line) {
   object.Set("kind", line.kind);
   object.Set("epoch", ToHex(line.header.epoch()));
   object.Set("revision", JsonNumber{absl::StrCat(line.header.revision())});
+  if (!line.resume_token.empty()) object.Set("resume_token", ToHex(line.resume_token));
   const JsonObject body = ProtoToObject(line.body);
   for (const auto& [name, value] : body.members()) object.Set(name, value);
   return object;

@@ -8,8 +8,8 @@
 
 namespace modelref::ctl {
 
-// The members of a line: kind, epoch, revision, then the fields of the message by their proto
-// names.
+// The members of a line: kind, epoch, revision, resume_token (on lines that have one), then the
+// fields of the message by their proto names.
 JsonObject WatchLineJson(const WatchLine& line);
 
 // Prints a watch as -o table, plain or jsonl has it, each line at once.

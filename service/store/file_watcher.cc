@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -20,10 +21,6 @@ namespace {
 
 // A writer that closed its file, or moved one into place, has said all it wants to say.
 constexpr uint32_t kFinishedMask = IN_CLOSE_WRITE | IN_MOVED_TO;
-
-bool Contains(const std::vector<DocumentKey>& keys, const DocumentKey& key) {
-  return std::find(keys.begin(), keys.end(), key) != keys.end();
-}
 
 }  // namespace
 
@@ -42,6 +39,7 @@ FileWatcher::~FileWatcher() {
 }
 
 void FileWatcher::TakeBaseline() {
+  Listen();
   for (const DocumentKey& key : options_.keys) {
     Watched& watched = watched_[key];
     watched.judged_version = watched.seen_version = VersionOf(key);
@@ -51,15 +49,19 @@ void FileWatcher::TakeBaseline() {
 absl::Status FileWatcher::Start() {
   wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd_ < 0) return ErrnoStatus(errno, "eventfd", "file watcher");
-  inotify_fd_ = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+  Listen();
+  thread_ = std::thread([this] { Run(); });
+  return absl::OkStatus();
+}
+
+void FileWatcher::Listen() {
+  if (inotify_fd_ < 0) inotify_fd_ = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
   if (inotify_fd_ < 0) {
     Log(LogLevel::kWarning, "store.inotify_unavailable",
         {{"error", ErrnoStatus(errno, "inotify_init1", "file watcher").ToString()},
          {"effect", "edits are noticed by the poll only"}});
   }
   WatchFolders();
-  thread_ = std::thread([this] { Run(); });
-  return absl::OkStatus();
 }
 
 void FileWatcher::Stop() {
@@ -109,10 +111,10 @@ void FileWatcher::WatchFolders() {
   inotify_active_ = !folders_.empty();
 }
 
-void FileWatcher::ReadInotify(std::vector<DocumentKey>* due) {
+void FileWatcher::ReadInotify(Due* due) {
   if (inotify_fd_ < 0) return;
   alignas(inotify_event) std::array<char, 16384> buffer;
-  std::set<std::string> finished;
+  std::map<std::string, Cause> finished;
   ssize_t size;
   while ((size = read(inotify_fd_, buffer.data(), buffer.size())) > 0) {
     for (ssize_t at = 0; at < size;) {
@@ -122,13 +124,18 @@ void FileWatcher::ReadInotify(std::vector<DocumentKey>* due) {
       const auto folder = folders_.find(event->wd);
       if (folder == folders_.end() || (event->mask & kFinishedMask) == 0 || event->len == 0)
         continue;
-      finished.insert(folder->second + "/" + event->name);
+      Cause& cause = finished[folder->second + "/" + event->name];
+      if ((event->mask & IN_CLOSE_WRITE) != 0) cause = Cause::kClosed;
     }
   }
   if (finished.empty()) return;
   for (const auto& [key, watched] : watched_) {
-    if (finished.count(paths_.PathOf(key)) == 0 || Contains(*due, key)) continue;
-    if (VersionOf(key) != watched.judged_version) due->push_back(key);
+    const auto it = finished.find(paths_.PathOf(key));
+    if (it == finished.end()) continue;
+    // What was written in place within one tick of the clock may have the version of before.
+    if (it->second == Cause::kClosed || VersionOf(key) != watched.judged_version) {
+      due->emplace(key, it->second);
+    }
   }
 }
 
@@ -146,7 +153,7 @@ std::string FileWatcher::VersionOf(const DocumentKey& key) {
   return absl::IsNotFound(version.status()) ? "" : std::string(version.status().message());
 }
 
-void FileWatcher::Poll(std::vector<DocumentKey>* due) {
+void FileWatcher::Poll(Due* due) {
   const absl::Time now = clock_.TimeNow();
   for (auto& [key, watched] : watched_) {
     std::string version = VersionOf(key);
@@ -154,16 +161,16 @@ void FileWatcher::Poll(std::vector<DocumentKey>* due) {
       watched.seen_version = std::move(version);
       watched.seen_since = now;
     } else if (watched.seen_version != watched.judged_version &&
-               now - watched.seen_since >= options_.settle_time && !Contains(*due, key)) {
-      due->push_back(key);
+               now - watched.seen_since >= options_.settle_time) {
+      due->emplace(key, Cause::kVersion);
     }
   }
 }
 
-void FileWatcher::JudgeNow(const DocumentKey& key) {
+void FileWatcher::JudgeNow(const DocumentKey& key, Cause cause) {
   // Taken before reading: a change in between is seen again.
   std::string version = VersionOf(key);
-  judge_(key);
+  judge_(key, cause);
   const auto it = watched_.find(key);
   if (it == watched_.end()) return;
   it->second.judged_version = version;
@@ -180,10 +187,10 @@ void FileWatcher::Run() {
          static_cast<int>(absl::ToInt64Milliseconds(wait)) + 1);
     if (stopping_) return;
     for (const JudgeRequest& request : TakeRequests()) {
-      JudgeNow(request.key);
+      JudgeNow(request.key, Cause::kRequested);
       if (request.done) request.done();
     }
-    std::vector<DocumentKey> due;
+    Due due;
     ReadInotify(&due);
     if (clock_.TimeNow() >= next_poll) {
       WatchFolders();
@@ -191,9 +198,9 @@ void FileWatcher::Run() {
       if (options_.on_poll) options_.on_poll();
       next_poll = clock_.TimeNow() + options_.poll_interval;
     }
-    for (const DocumentKey& key : due) {
+    for (const auto& [key, cause] : due) {
       if (stopping_) return;
-      JudgeNow(key);
+      JudgeNow(key, cause);
     }
   }
 }

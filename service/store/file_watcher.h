@@ -30,8 +30,14 @@ class FileWatcher {
     std::function<void()> on_poll;  // Runs with each poll, on the watcher's thread; may be empty.
   };
 
-  // Called with a document whose file changed, to read it.
-  using Judge = std::function<void(const DocumentKey&)>;
+  // Why a file is to be judged, the later the weightier.
+  enum class Cause {
+    kVersion,    // It has another version.
+    kClosed,     // A writer closed it: it may hold something else under the same version.
+    kRequested,  // By Request.
+  };
+  // Called with a document whose file may have changed, to read it.
+  using Judge = std::function<void(const DocumentKey&, Cause)>;
 
   // `paths` and `versions` must outlive the watcher.
   FileWatcher(Options options, FilePaths& paths, VersionProbe& versions, Clock& clock, Judge judge);
@@ -39,7 +45,8 @@ class FileWatcher {
   FileWatcher(const FileWatcher&) = delete;
   FileWatcher& operator=(const FileWatcher&) = delete;
 
-  // Takes the present versions as judged: call it before the documents are read for the first time.
+  // Takes the present versions as judged, and listens from here on: call it before the documents
+  // are read for the first time.
   void TakeBaseline();
   // Begins to watch. OK also without inotify, which is logged.
   absl::Status Start();
@@ -59,19 +66,22 @@ class FileWatcher {
     absl::Time seen_since;
   };
 
+  using Due = std::map<DocumentKey, Cause>;
+
   void Run();
+  void Listen();
   void WatchFolders();
   // Adds the documents of closed or moved files to `due`.
-  void ReadInotify(std::vector<DocumentKey>* due);
+  void ReadInotify(Due* due);
   struct JudgeRequest {
     DocumentKey key;
     std::function<void()> done;
   };
 
   std::vector<JudgeRequest> TakeRequests();
-  void Poll(std::vector<DocumentKey>* due);
+  void Poll(Due* due);
   std::string VersionOf(const DocumentKey& key);
-  void JudgeNow(const DocumentKey& key);
+  void JudgeNow(const DocumentKey& key, Cause cause);
 
   const Options options_;
   FilePaths& paths_;

@@ -1,142 +1,26 @@
 #include "service/store/import.h"
 
-#include <set>
+#include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "backends/base/durable_file.h"
 #include "backends/base/log.h"
+#include "backends/base/status_macros.h"
+#include "service/store/recent_commits.h"
 
 namespace modelref {
 namespace {
 
-// The first content of a small document is committed model by model, so that watchers learn the
-// names.
-constexpr size_t kListedCreates = 1024;
-
 // The most records that one line of the log names.
-constexpr size_t kLoggedProblems = 10;
+constexpr size_t kLoggedNames = 10;
 
-size_t CountDeletes(const std::vector<RecordChange>& changes) {
-  size_t count = 0;
-  for (const RecordChange& change : changes) count += change.after == nullptr ? 1 : 0;
-  return count;
-}
-
-// True when the steps only remove, and exactly the last models of the document: how a table that
-// was cut short looks.
-bool LosesOnlyTheTail(const Document& document, const std::vector<RecordChange>& changes) {
-  const size_t deletes = CountDeletes(changes);
-  if (deletes == 0 || deletes != changes.size()) return false;
-  std::set<std::string> removed;
-  for (const RecordChange& change : changes) removed.insert(change.name);
-  size_t position = 0;
-  bool only_tail = true;
-  document.ForEach([&](const Entry& entry) {
-    const bool in_tail = position++ >= document.record_count() - deletes;
-    if (in_tail != (removed.count(entry.record->name) > 0)) only_tail = false;
-  });
-  return only_tail;
-}
-
-struct Objection {
-  FreshnessCause cause = FreshnessCause::kNone;
-  std::string detail;
-};
-
-// Why an edit is not taken at once.
-Objection Object(const Document& before, const std::vector<RecordChange>& changes, bool is_table) {
-  const size_t deletes = CountDeletes(changes);
-  if (is_table && LosesOnlyTheTail(before, changes)) {
-    return {FreshnessCause::kRefreshFailed,
-            absl::StrCat("the last ", deletes,
-                         " entries are gone and nothing else changed, as in "
-                         "a file that was cut short")};
-  }
-  if (before.record_count() >= SourceImporter::kHalfRemovalMinimum &&
-      deletes * 2 > before.record_count()) {
-    return {FreshnessCause::kEditHeld,
-            absl::StrCat("the edit removes ", deletes, " of ", before.record_count(),
-                         " models; restore the file, or restart the server to take it")};
-  }
-  return {};
-}
-
-bool SameSource(const DocumentState& state, const Snapshot& snapshot) {
-  const bool same_text = state.source_text == snapshot.source_text ||
-                         (state.source_text != nullptr && snapshot.source_text != nullptr &&
-                          *state.source_text == *snapshot.source_text);
-  return same_text && state.problems == snapshot.problems;
-}
-
-}  // namespace
-
-std::vector<RecordChange> DiffDocuments(const Document& before, const Document& after,
-                                        const std::vector<RecordProblem>& unreadable) {
-  std::vector<RecordChange> changes;
-  after.ForEach([&](const Entry& entry) {
-    const Entry* old = before.Find(entry.record->name);
-    if (old == nullptr || old->record->etag != entry.record->etag) {
-      changes.push_back({entry.record->name, entry.record});
-    }
-  });
-  std::set<std::string> kept;
-  for (const RecordProblem& problem : unreadable) kept.insert(problem.name);
-  before.ForEach([&](const Entry& entry) {
-    const std::string& name = entry.record->name;
-    if (after.Find(name) == nullptr && kept.count(name) == 0) changes.push_back({name, nullptr});
-  });
-  return changes;
-}
-
-void SourceImporter::Offer(const DocumentKey& key, const absl::StatusOr<SnapshotPtr>& fetched,
-                           const std::string& caller) {
-  const RootPtr root = store_.root();
-  const DocumentState* state = root->Find(key);
-  if (state == nullptr) return;
-  if (fetched.ok()) {
-    OfferContent(*state, **fetched, caller);
-  } else {
-    OfferError(*state, fetched.status());
-  }
-}
-
-void SourceImporter::OfferContent(const DocumentState& state, const Snapshot& snapshot,
-                                  const std::string& caller) {
-  const Document& before = *state.document;
-  const bool first = state.mod_revision == 0;
-  if (!first && !snapshot.suspicion.empty()) {
-    Hold(state, FreshnessCause::kRefreshFailed, snapshot.suspicion);
-    return;
-  }
-  DocumentEdit edit{state.key, {}, nullptr, snapshot.source_text, snapshot.problems};
-  if (first && snapshot.document->record_count() > kListedCreates) {
-    edit.replacement = snapshot.document;
-  } else {
-    edit.changes = DiffDocuments(before, *snapshot.document, snapshot.problems);
-    if (const Objection objection = Object(before, edit.changes, snapshot.is_table);
-        objection.cause != FreshnessCause::kNone) {
-      Hold(state, objection.cause, objection.detail);
-      return;
-    }
-  }
-  ReportProblems(state, snapshot);
-  const uint64_t before_revision = state.mod_revision;
-  std::vector<DocumentEdit> edits;
-  edits.push_back(std::move(edit));
-  store_.Commit(caller, std::move(edits));
-  const RootPtr after = store_.root();
-  Accept(*after->Find(state.key), snapshot);
-  if (!first && after->Find(state.key)->mod_revision != before_revision) {
-    Log(LogLevel::kInfo, "store.edit_imported",
-        {{"document", state.key.ToString()},
-         {"revision", absl::StrCat(after->Find(state.key)->mod_revision)}});
-  }
-}
-
-void SourceImporter::ReportProblems(const DocumentState& before, const Snapshot& snapshot) {
+void ReportProblems(const DocumentState& before, const Snapshot& snapshot) {
   if (snapshot.problems.empty() || before.problems == snapshot.problems) return;
   std::string records;
-  for (size_t i = 0; i < snapshot.problems.size() && i < kLoggedProblems; ++i) {
+  for (size_t i = 0; i < snapshot.problems.size() && i < kLoggedNames; ++i) {
     const RecordProblem& problem = snapshot.problems[i];
     absl::StrAppend(&records, i == 0 ? "" : "; ", "\"", problem.name, "\" in line ", problem.line,
                     ": ", problem.reason);
@@ -147,41 +31,262 @@ void SourceImporter::ReportProblems(const DocumentState& before, const Snapshot&
        {"records", records}});
 }
 
-void SourceImporter::Accept(const DocumentState& state, const Snapshot& snapshot) {
-  // Another layout of the same records makes no event, but it is what the source text is now.
-  if (!SameSource(state, snapshot)) {
-    store_.SetSource(state.key, snapshot.source_text, snapshot.problems);
+void ReportOverruled(const DocumentKey& key, const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  const size_t shown = std::min(names.size(), kLoggedNames);
+  Log(LogLevel::kWarning, "store.edit_overruled",
+      {{"document", key.ToString()},
+       {"count", absl::StrCat(names.size())},
+       {"models",
+        absl::StrJoin(names.begin(), names.begin() + static_cast<ptrdiff_t>(shown), ", ")},
+       {"effect", "the file had what a commit replaced a short while ago; the commit stays"}});
+}
+
+std::string WaitsAs(const HeldEdit& edit) {
+  return absl::StrCat(edit.detail, "; it waits: modelrefctl category accept ", edit.id);
+}
+
+}  // namespace
+
+SourceImporter::SourceImporter(Store& store, Clock& clock, Options options)
+    : store_(store),
+      clock_(clock),
+      options_(std::move(options)),
+      held_(store, options_.held_folder) {}
+
+void SourceImporter::Offer(const DocumentKey& key, const absl::StatusOr<SnapshotPtr>& fetched,
+                           const std::string& caller) {
+  const RootPtr root = store_.root();
+  const DocumentState* state = root->Find(key);
+  if (state == nullptr) return;
+  if (fetched.ok()) {
+    OfferContent(*state, *fetched, caller);
+  } else {
+    OfferError(*state, fetched.status());
   }
-  if (!state.damage.ok()) store_.SetDamage(state.key, absl::OkStatus());
-  if (!state.freshness.stale()) return;
-  if (state.freshness.cause != FreshnessCause::kMarked &&
-      state.freshness.cause != FreshnessCause::kTtl) {
-    Log(LogLevel::kInfo, "store.document_healed", {{"document", state.key.ToString()}});
+}
+
+absl::StatusOr<ImportOutcome> SourceImporter::Commit(const FileImport& import,
+                                                     const std::string& caller) {
+  auto outcome = std::make_shared<ImportOutcome>();
+  TransactionRequest request;
+  request.caller = caller;
+  if (!import.is_in_place) request.request_id = kDisplacedRequest;
+  request.body = [import, outcome](TransactionContext& context) {
+    return ImportFile(context, import, outcome.get());
+  };
+  RETURN_IF_ERROR(store_.Commit(std::move(request)).status());
+  return std::move(*outcome);
+}
+
+void SourceImporter::OfferContent(const DocumentState& state, const SnapshotPtr& snapshot,
+                                  const std::string& caller) {
+  absl::StatusOr<ImportOutcome> outcome =
+      Commit({state.key, snapshot, true, options_.recent}, caller);
+  if (!outcome.ok()) {
+    Tell(state.key, FreshnessCause::kRefreshFailed, std::string(outcome.status().message()));
+    return;
   }
-  store_.SetFreshness(state.key, FreshnessCause::kNone, "");
+  if (outcome->objection == FreshnessCause::kEditHeld) {
+    HoldEdit(state.key, *std::move(outcome));
+    return;
+  }
+  if (outcome->objection != FreshnessCause::kNone) {
+    Tell(state.key, outcome->objection, outcome->edit.detail);
+    NoteDamage(state.key, std::move(outcome->edit), std::move(outcome->held_changes));
+    return;
+  }
+  ReportProblems(state, *snapshot);
+  ReportOverruled(state.key, outcome->overruled);
+  Accept(state.key);
+  const uint64_t revision = store_.root()->Find(state.key)->mod_revision;
+  if (state.known && revision != state.mod_revision) {
+    Log(LogLevel::kInfo, "store.edit_imported",
+        {{"document", state.key.ToString()}, {"revision", absl::StrCat(revision)}});
+  }
+}
+
+absl::Status SourceImporter::OfferDisplaced(const DocumentKey& key,
+                                            const absl::StatusOr<SnapshotPtr>& content,
+                                            const std::string& path, const std::string& caller) {
+  const RootPtr root = store_.root();
+  const DocumentState* state = root->Find(key);
+  if (state == nullptr) return absl::OkStatus();
+  HeldEdit edit;
+  edit.key = key;
+  std::vector<HeldChange> changes;
+  if (content.ok()) {
+    ASSIGN_OR_RETURN(ImportOutcome outcome,
+                     Commit({key, *content, false, options_.recent}, caller));
+    if (outcome.objection == FreshnessCause::kNone) {
+      ReportProblems(*state, **content);
+      ReportOverruled(key, outcome.overruled);
+      // Its records that cannot be represented are to be written back.
+      if (options_.restore && !(*content)->problems.empty()) options_.restore(key);
+      return absl::OkStatus();
+    }
+    edit = std::move(outcome.edit);
+    changes = std::move(outcome.held_changes);
+  } else {
+    edit.detail = std::string(content.status().message());
+  }
+  if (!held_.can_keep()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(edit, held_.Keep(path, std::move(edit), std::move(changes), clock_.TimeNow()));
+  UpdateHeld();
+  return absl::OkStatus();
+}
+
+void SourceImporter::OfferUnchanged(const DocumentKey& key) {
+  if (store_.root()->Find(key) != nullptr) Accept(key);
 }
 
 void SourceImporter::OfferError(const DocumentState& state, const absl::Status& error) {
-  const bool has_content = state.mod_revision != 0;
-  if (absl::IsNotFound(error) && !has_content) {
+  if (absl::IsNotFound(error) && !state.known) {
     // Missing is empty (DESIGN 6). What was damaged and then removed is empty too.
     if (!state.damage.ok()) store_.SetDamage(state.key, absl::OkStatus());
     if (state.freshness.stale()) store_.SetFreshness(state.key, FreshnessCause::kNone, "");
     return;
   }
-  if (!has_content) store_.SetDamage(state.key, error);
-  Hold(state, FreshnessCause::kRefreshFailed, std::string(error.message()));
+  if (!state.known) store_.SetDamage(state.key, error);
+  Tell(state.key, FreshnessCause::kRefreshFailed, std::string(error.message()));
+  // A file that only cannot be read now is none of ours to replace.
+  const bool is_damage = absl::IsNotFound(error) || absl::IsDataLoss(error);
+  if (!state.known || !is_damage) return;
+  HeldEdit edit;
+  edit.key = state.key;
+  edit.detail = std::string(error.message());
+  NoteDamage(state.key, std::move(edit), {});
 }
 
-void SourceImporter::Hold(const DocumentState& state, FreshnessCause cause,
-                          const std::string& detail) {
+void SourceImporter::Accept(const DocumentKey& key) {
+  {
+    MutexLock lock(&mutex_);
+    damaged_.erase(key);
+  }
+  const RootPtr root = store_.root();
+  const DocumentState& state = *root->Find(key);
+  if (!state.damage.ok()) store_.SetDamage(key, absl::OkStatus());
+  const FreshnessCause cause = state.freshness.cause;
+  // What waits goes on waiting, whatever the file holds now.
+  if (cause == FreshnessCause::kNone || (cause == FreshnessCause::kEditHeld && held_.can_keep())) {
+    return;
+  }
+  if (cause == FreshnessCause::kRefreshFailed || cause == FreshnessCause::kEditHeld) {
+    Log(LogLevel::kInfo, "store.document_healed", {{"document", key.ToString()}});
+  }
+  store_.SetFreshness(key, FreshnessCause::kNone, "");
+  if (held_.can_keep()) UpdateHeld();
+}
+
+void SourceImporter::Tell(const DocumentKey& key, FreshnessCause cause, const std::string& detail) {
+  const RootPtr root = store_.root();
+  const DocumentState& state = *root->Find(key);
   if (state.freshness.cause == cause && state.freshness.detail == detail) return;
   Log(LogLevel::kWarning,
       cause == FreshnessCause::kEditHeld ? "store.edit_held" : "store.document_damaged",
-      {{"document", state.key.ToString()},
-       {"serving", state.mod_revision == 0 ? "nothing" : "the last good content"},
+      {{"document", key.ToString()},
+       {"serving", !state.known ? "nothing" : "the last good content"},
        {"detail", detail}});
-  store_.SetFreshness(state.key, cause, detail);
+  store_.SetFreshness(key, cause, detail);
+}
+
+// --- What waits for an operator
+// -------------------------------------------------------------------
+
+void SourceImporter::HoldEdit(const DocumentKey& key, ImportOutcome outcome) {
+  if (!held_.can_keep()) {
+    Tell(key, FreshnessCause::kEditHeld, outcome.edit.detail);
+    return;
+  }
+  const std::string detail = outcome.edit.detail;
+  const absl::StatusOr<HeldEdit> held =
+      held_.Keep(options_.path_of(key), std::move(outcome.edit), std::move(outcome.held_changes),
+                 clock_.TimeNow());
+  // The next edit of the file is judged by itself.
+  if (absl::IsAborted(held.status()) || absl::IsNotFound(held.status())) return;
+  if (!held.ok()) {
+    Tell(key, FreshnessCause::kEditHeld,
+         absl::StrCat(detail, "; its bytes cannot be kept: ", held.status().message()));
+    return;
+  }
+  {
+    MutexLock lock(&mutex_);
+    damaged_.erase(key);
+  }
+  Tell(key, FreshnessCause::kEditHeld, WaitsAs(*held));
+  // The bytes are safe: the file is to show what is served.
+  if (options_.restore) options_.restore(key);
+}
+
+void SourceImporter::UpdateHeld() {
+  if (!held_.can_keep()) return;
+  std::map<DocumentKey, std::string> waiting;
+  const absl::Status status = store_.Query([&](Database& database) -> absl::Status {
+    ASSIGN_OR_RETURN(const std::vector<HeldEdit> edits, ListWaitingEdits(database, 0, ""));
+    for (const HeldEdit& edit : edits) {
+      if (edit.kind == HeldKind::kMassRemoval) waiting[edit.key] = WaitsAs(edit);
+    }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return;  // Asked again with the next poll.
+  const RootPtr root = store_.root();
+  for (const auto& [key, state] : root->documents) {
+    const auto it = waiting.find(key);
+    const FreshnessCause cause = state->freshness.cause;
+    if (it != waiting.end() && cause != FreshnessCause::kRefreshFailed) {
+      Tell(key, FreshnessCause::kEditHeld, it->second);
+    } else if (it == waiting.end() && cause == FreshnessCause::kEditHeld) {
+      store_.SetFreshness(key, FreshnessCause::kNone, "");
+    }
+  }
+}
+
+// --- Damage --------------------------------------------------------------------------------------
+
+std::string SourceImporter::StateOfFile(const DocumentKey& key) const {
+  const absl::StatusOr<FileVersion> version =
+      StatFile(options_.path_of ? options_.path_of(key) : "");
+  return version.ok() ? ToString(*version) : std::string(version.status().message());
+}
+
+std::vector<DocumentKey> SourceImporter::LastingDamage() const {
+  const absl::Time now = clock_.TimeNow();
+  std::vector<DocumentKey> lasting;
+  MutexLock lock(&mutex_);
+  for (const auto& [key, damage] : damaged_) {
+    if (!damage.is_put_aside && now - damage.since >= options_.damage_grace) lasting.push_back(key);
+  }
+  return lasting;
+}
+
+bool SourceImporter::HasLasted(const DocumentKey& key) {
+  const std::string state = StateOfFile(key);
+  const absl::Time now = clock_.TimeNow();
+  MutexLock lock(&mutex_);
+  Damage& damage = damaged_[key];
+  if (damage.state != state) damage = {state, now, false};
+  return !damage.is_put_aside && now - damage.since >= options_.damage_grace;
+}
+
+void SourceImporter::NoteDamage(const DocumentKey& key, HeldEdit edit,
+                                std::vector<HeldChange> changes) {
+  if (!held_.can_keep() || !HasLasted(key)) return;
+  const absl::StatusOr<HeldEdit> held =
+      held_.Keep(options_.path_of(key), std::move(edit), std::move(changes), clock_.TimeNow());
+  if (!held.ok() && !absl::IsNotFound(held.status())) {
+    Log(LogLevel::kWarning, "store.damage_not_kept",
+        {{"document", key.ToString()}, {"error", std::string(held.status().message())}});
+    return;
+  }
+  Log(LogLevel::kInfo, "store.damage_put_aside",
+      {{"document", key.ToString()},
+       {"kept", held.ok() ? held->id : "nothing was there"},
+       {"effect", options_.restore ? "the file is restored" : "the file stays as it is"}});
+  {
+    MutexLock lock(&mutex_);
+    damaged_[key].is_put_aside = true;
+  }
+  if (options_.restore) options_.restore(key);
 }
 
 }  // namespace modelref

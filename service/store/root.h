@@ -42,6 +42,7 @@ struct DocumentState {
   Etag source_etag{};                   // SHA-256 of the source text.
   uint64_t mod_revision = 0;            // 0: unchanged since the store was created, empty.
   absl::Time commit_time;               // Of mod_revision.
+  bool known = false;                   // Good content was seen, be it empty.
   absl::Status damage;                  // Not OK when no good content is known: reads answer it.
   std::vector<RecordProblem> problems;  // Records of the source that cannot be represented.
   FreshnessState freshness;
@@ -50,11 +51,22 @@ using DocumentStatePtr = std::shared_ptr<const DocumentState>;
 
 using Epoch = std::array<uint8_t, 16>;
 
+// A point where a history continues another one: `epoch` begins after `parent_revision` of
+// `parent_epoch`, of which everything later belongs to somebody else.
+struct Fork {
+  Epoch epoch{};
+  uint64_t first_revision = 0;
+  Epoch parent_epoch{};
+  uint64_t parent_revision = 0;
+};
+
 // Everything a request may see, from one instant. Immutable; swapped whole.
 struct Root {
   Epoch epoch{};
+  std::vector<Fork> forks;  // Newest first, at most 16.
   uint64_t revision = 0;
   Sha256Digest chain{};
+  absl::Time time;  // Of the newest transaction.
   uint64_t freshness_sequence = 0;
   std::map<DocumentKey, DocumentStatePtr> documents;  // Every known document, empty ones included.
 

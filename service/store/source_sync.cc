@@ -3,21 +3,14 @@
 #include <utility>
 
 #include "backends/base/status_macros.h"
+#include "service/store/file_base.h"
+#include "service/store/store_reader.h"
 
 namespace modelref {
 namespace {
 
 constexpr char kAdoptCaller[] = "external:adopt";
 constexpr char kFileCaller[] = "external:file";
-
-FileWatcher::Options WatcherOptions(const std::vector<DocumentKey>& keys,
-                                    const SourceSync::Options& options) {
-  FileWatcher::Options watcher;
-  watcher.keys = keys;
-  watcher.poll_interval = options.poll_interval;
-  watcher.settle_time = options.settle_time;
-  return watcher;
-}
 
 }  // namespace
 
@@ -26,9 +19,12 @@ SourceSync::SourceSync(Store& store, Backends& backends, std::vector<DocumentKey
     : store_(store),
       backends_(backends),
       keys_(std::move(keys)),
-      importer_(store),
-      watcher_(WatcherOptions(keys_, options), *backends.file_paths, *backends.versions, clock,
-               [this](const DocumentKey& key) { Import(key, kFileCaller); }) {
+      options_(options),
+      importer_(store, clock, ImporterOptions()),
+      watcher_(WatcherOptions(), *backends.file_paths, *backends.versions, clock,
+               [this](const DocumentKey& key, FileWatcher::Cause cause) {
+                 Import(key, kFileCaller, cause);
+               }) {
   backends_.cache->RegisterInvalidationCallback([this](const DocumentKey& key, StaleCause cause) {
     if (cause == StaleCause::kMarked) store_.SetFreshness(key, FreshnessCause::kMarked, "");
     if (cause == StaleCause::kTtl) store_.SetFreshness(key, FreshnessCause::kTtl, "");
@@ -37,19 +33,91 @@ SourceSync::SourceSync(Store& store, Backends& backends, std::vector<DocumentKey
 
 SourceSync::~SourceSync() { Stop(); }
 
+SourceImporter::Options SourceSync::ImporterOptions() const {
+  SourceImporter::Options importer;
+  const std::string& directory = store_.options().directory;
+  if (!directory.empty()) importer.held_folder = directory + "/held";
+  importer.path_of = [this](const DocumentKey& key) { return backends_.file_paths->PathOf(key); };
+  importer.restore = options_.restore;
+  importer.damage_grace = options_.damage_grace;
+  importer.recent = options_.recent;
+  return importer;
+}
+
+FileWatcher::Options SourceSync::WatcherOptions() {
+  FileWatcher::Options watcher;
+  watcher.keys = keys_;
+  watcher.poll_interval = options_.poll_interval;
+  watcher.settle_time = options_.settle_time;
+  watcher.on_poll = [this] { OnPoll(); };
+  return watcher;
+}
+
 absl::Status SourceSync::Start() {
   watcher_.TakeBaseline();
-  for (const DocumentKey& key : keys_) Import(key, kAdoptCaller);
+  for (const DocumentKey& key : keys_) Import(key, kAdoptCaller, FileWatcher::Cause::kVersion);
+  importer_.UpdateHeld();
   return watcher_.Start();
 }
 
 void SourceSync::Stop() { watcher_.Stop(); }
 
-void SourceSync::Import(const DocumentKey& key, const std::string& caller) {
-  const absl::StatusOr<SnapshotPtr> fetched = backends_.cache->Fetch(key, FetchMode::kBypassCaches);
-  importer_.Offer(key, fetched, caller);
+bool SourceSync::IsKnownVersion(const DocumentKey& key) {
+  const absl::StatusOr<std::string> version = backends_.versions->CurrentVersion(key);
+  if (!version.ok() || version->empty()) return false;
+  bool is_known = false;
+  const absl::Status asked = store_.Query([&](Database& database) -> absl::Status {
+    ASSIGN_OR_RETURN(const int64_t id, DocumentId(database, key));
+    ASSIGN_OR_RETURN(const std::optional<FileState> file, ReadFileState(database, id));
+    is_known = file.has_value() && file->version == *version;
+    return absl::OkStatus();
+  });
+  return asked.ok() && is_known;
+}
+
+void SourceSync::Import(const DocumentKey& key, const std::string& caller,
+                        FileWatcher::Cause cause) {
+  MutexLock import_lock(&import_mutex_);
+  absl::Status status;
+  if (cause == FileWatcher::Cause::kVersion && IsKnownVersion(key)) {
+    importer_.OfferUnchanged(key);
+  } else {
+    const RootPtr root = store_.root();
+    const DocumentState* state = root->Find(key);
+    const bool is_first = state != nullptr && !state->known;
+    const absl::StatusOr<SnapshotPtr> fetched =
+        backends_.cache->Fetch(key, FetchMode::kBypassCaches);
+    importer_.Offer(key, fetched, is_first ? caller : kFileCaller);
+    status = fetched.status();
+  }
   MutexLock lock(&mutex_);
-  last_status_[key] = fetched.status();
+  last_status_[key] = status;
+}
+
+void SourceSync::OnPoll() {
+  importer_.UpdateHeld();
+  for (const DocumentKey& key : importer_.LastingDamage()) {
+    Import(key, kFileCaller, FileWatcher::Cause::kRequested);
+  }
+}
+
+absl::Status SourceSync::ImportDisplaced(const DocumentKey& key, const std::string& path) {
+  DocumentForm form = options_.form;
+  form.format = key.format;
+  form.is_table = IsTableFile(backends_.file_paths->PathOf(key));
+  return importer_.OfferDisplaced(key, ReadDocumentFile(path, form), path, kFileCaller);
+}
+
+void SourceSync::WhileNothingIsImported(const std::function<void()>& work) {
+  MutexLock lock(&import_mutex_);
+  work();
+}
+
+absl::Status SourceSync::RefreshHere(const DocumentKey& key) {
+  MutexLock lock(&import_mutex_);
+  const absl::StatusOr<SnapshotPtr> fetched = backends_.cache->Fetch(key, FetchMode::kBypassCaches);
+  importer_.Offer(key, fetched, kFileCaller);
+  return fetched.status();
 }
 
 absl::Status SourceSync::Refresh(const DocumentKey& key) {

@@ -1,84 +1,120 @@
 #include "service/store/store.h"
 
-#include <openssl/rand.h>
-
-#include <algorithm>
-#include <map>
+#include <cstdlib>
 #include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "backends/base/durable_file.h"
+#include "backends/base/error.h"
+#include "backends/base/file_identity.h"
+#include "backends/base/log.h"
+#include "backends/base/status_macros.h"
+#include "service/store/commit_watch.h"
+#include "service/store/committer.h"
+#include "service/store/history_reader.h"
+#include "service/store/schema.h"
+#include "service/store/store_identity.h"
+#include "service/store/store_reader.h"
 
 namespace modelref {
 namespace {
 
-Epoch NewEpoch() {
-  Epoch epoch;
-  RAND_bytes(epoch.data(), static_cast<int>(epoch.size()));
-  return epoch;
-}
-
-// The canonical bytes of a transaction: what the chain commits to.
-void HashTransaction(const CommittedTransaction& transaction, const Root& after,
-                     Sha256Hasher* hasher) {
-  hasher->UpdateU64BigEndian(transaction.revision);
-  hasher->UpdateU64BigEndian(static_cast<uint64_t>(absl::ToUnixMicros(transaction.time)));
-  hasher->UpdateU32BigEndian(static_cast<uint32_t>(transaction.caller.size()));
-  hasher->Update(transaction.caller);
-  for (const DocumentDelta& delta : transaction.deltas) {
-    hasher->UpdateU32BigEndian(static_cast<uint32_t>(delta.key.category.size()));
-    hasher->Update(delta.key.category);
-    hasher->UpdateU32BigEndian(static_cast<uint32_t>(delta.key.format));
-    hasher->Update(AsBytes(after.Find(delta.key)->document->etag()));
+// Gives `content` what is only known in memory about the documents of `known`.
+RootPtr WithFreshness(const RootPtr& content, const Root& known) {
+  auto root = std::make_shared<Root>(*content);
+  root->freshness_sequence = known.freshness_sequence;
+  for (auto& [key, state] : root->documents) {
+    const DocumentState* old = known.Find(key);
+    if (old == nullptr || old == state.get()) continue;
+    const bool same_content =
+        old->mod_revision == state->mod_revision && old->known == state->known;
+    auto merged = std::make_shared<DocumentState>(*state);
+    merged->freshness = old->freshness;
+    merged->damage = same_content ? old->damage : absl::OkStatus();
+    state = std::move(merged);
   }
-}
-
-// Steps that leave everything as it is make no event.
-std::vector<CommittedChange> Effective(const Document& document,
-                                       std::vector<RecordChange> changes) {
-  std::map<std::string, RecordPtr> touched;
-  std::vector<CommittedChange> effective;
-  for (RecordChange& change : changes) {
-    const auto earlier = touched.find(change.name);
-    RecordPtr before;
-    if (earlier != touched.end()) {
-      before = earlier->second;
-    } else if (const Entry* entry = document.Find(change.name); entry != nullptr) {
-      before = entry->record;
-    }
-    const bool same = before == nullptr
-                          ? change.after == nullptr
-                          : change.after != nullptr && change.after->etag == before->etag;
-    if (same) continue;
-    touched[change.name] = change.after;
-    effective.push_back({std::move(change.name), std::move(change.after), before != nullptr});
-  }
-  return effective;
-}
-
-std::vector<RecordChange> Steps(const std::vector<CommittedChange>& changes) {
-  std::vector<RecordChange> steps;
-  steps.reserve(changes.size());
-  for (const CommittedChange& change : changes) steps.push_back({change.name, change.after});
-  return steps;
-}
-
-void SetSourceText(std::shared_ptr<const std::string> text, DocumentState* state) {
-  state->source_etag = text == nullptr ? Etag{} : Sha256(*text);
-  state->source_text = std::move(text);
+  return root;
 }
 
 }  // namespace
 
+Store::Store(Clock& clock, const Options& options)
+    : clock_(clock),
+      options_(options),
+      history_(options.history_transactions, options.history_changes) {}
+
 Store::Store(const std::vector<DocumentKey>& keys, Clock& clock, const Options& options)
-    : clock_(clock), options_(options) {
-  auto root = std::make_shared<Root>();
-  root->epoch = NewEpoch();
-  for (const DocumentKey& key : keys) {
-    auto state = std::make_shared<DocumentState>();
-    state->key = key;
-    state->document = Document::Empty();
-    root->documents[key] = std::move(state);
+    : Store(clock, options) {
+  if (const absl::Status status = Start(keys); !status.ok()) {
+    // Only a lack of memory can keep a store in memory from opening.
+    Log(LogLevel::kError, "store.open_failed", {{"error", std::string(status.message())}});
+    std::abort();
   }
-  MutexLock lock(&root_mutex_);
-  root_ = std::move(root);
+}
+
+Store::~Store() {
+  watch_.reset();
+  committer_.reset();
+}
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::vector<DocumentKey>& keys,
+                                                   Clock& clock, const Options& options) {
+  std::unique_ptr<Store> store(new Store(clock, options));
+  RETURN_IF_ERROR(store->Start(keys));
+  return store;
+}
+
+absl::Status Store::Start(const std::vector<DocumentKey>& keys) {
+  std::string path;
+  if (!options_.directory.empty()) {
+    RETURN_IF_ERROR(CreateDirectories(options_.directory));
+    ASSIGN_OR_RETURN(lock_,
+                     FileLock::Try(options_.directory + kStoreLockFile, FileLock::Mode::kShared));
+    if (!lock_.has_value()) {
+      return Error(absl::StatusCode::kUnavailable, "STORE_BUSY",
+                   absl::StrCat(options_.directory, " is being repaired"));
+    }
+    if (!options_.allow_network_file_system && IsNetworkFileSystem(options_.directory)) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(options_.directory,
+                       ": is on a network file system, whose locks cannot be relied on; use "
+                       "a local disk, or set store.allow_network_file_system"));
+    }
+    path = options_.directory + kDatabaseFile;
+  }
+  const Database::Options open{false, options_.busy_timeout, options_.file_layer};
+  ASSIGN_OR_RETURN(std::unique_ptr<Database> database, Database::Open(path, open));
+  // What a crash left in the log becomes part of the synced database before anybody sees it. Busy
+  // only means that others have it open and did so.
+  RETURN_IF_ERROR(database->Execute("PRAGMA wal_checkpoint(TRUNCATE)"));
+  RETURN_IF_ERROR(PrepareSchema(*database));
+  RETURN_IF_ERROR(PrepareIdentity(*database, options_.directory, keys));
+  if (!path.empty()) {
+    Database::Options reader = open;
+    reader.read_only = true;
+    MutexLock lock(&reader_mutex_);
+    ASSIGN_OR_RETURN(reader_, Database::Open(path, reader));
+  }
+  return Load(std::move(database));
+}
+
+absl::Status Store::Load(std::unique_ptr<Database> database) {
+  RETURN_IF_ERROR(database->Execute("BEGIN"));
+  TransactionRing ring(options_.history_transactions, options_.history_changes);
+  absl::StatusOr<LoadedState> state = LoadState(*database, options_.history_transactions, &ring);
+  RETURN_IF_ERROR(database->Execute("ROLLBACK"));
+  RETURN_IF_ERROR(state.status());
+  {
+    MutexLock lock(&root_mutex_);
+    root_ = state->root;
+    history_ = std::move(ring);
+  }
+  committer_ = std::make_unique<Committer>(*this, clock_, std::move(database), *std::move(state));
+  if (!options_.directory.empty()) {
+    watch_ = std::make_unique<CommitWatch>(options_.directory, options_.follow_interval,
+                                           [this] { committer_->Nudge(); });
+  }
+  return absl::OkStatus();
 }
 
 RootPtr Store::root() const {
@@ -86,108 +122,80 @@ RootPtr Store::root() const {
   return root_;
 }
 
-std::optional<Store::Applied> Store::Apply(const Root& root, DocumentEdit edit) {
-  const DocumentState& before = *root.Find(edit.key);
-  Applied applied;
-  applied.delta.key = edit.key;
-  applied.delta.prev_mod_revision = before.mod_revision;
-  applied.delta.prev_etag = before.document->etag();
-  applied.state = std::make_shared<DocumentState>(before);
-  if (edit.replacement != nullptr) {
-    if (edit.replacement->etag() == before.document->etag()) return std::nullopt;
-    applied.events = edit.replacement->record_count();
-    applied.delta.wholesale = true;
-    applied.state->document = std::move(edit.replacement);
-  } else {
-    applied.delta.changes = Effective(*before.document, std::move(edit.changes));
-    if (applied.delta.changes.empty()) return std::nullopt;
-    applied.events = applied.delta.changes.size();
-  }
-  SetSourceText(std::move(edit.source_text), applied.state.get());
-  applied.state->problems = std::move(edit.problems);
-  applied.state->damage = absl::OkStatus();
-  return applied;
+// --- Writing -------------------------------------------------------------------------------------
+
+void Store::CommitAsync(TransactionRequest request, CommitCallback done) {
+  committer_->Commit(std::move(request), std::move(done));
 }
 
-uint64_t Store::Commit(const std::string& caller, std::vector<DocumentEdit> edits) {
-  uint64_t revision;
+absl::StatusOr<CommitResult> Store::Commit(TransactionRequest request) {
+  struct Completion {
+    Mutex mutex;
+    CondVar changed;
+    std::optional<absl::StatusOr<CommitResult>> outcome ABSL_GUARDED_BY(mutex);
+  };
+  Completion completion;
+  CommitAsync(std::move(request), [&](absl::StatusOr<CommitResult> outcome) {
+    MutexLock lock(&completion.mutex);
+    completion.outcome = std::move(outcome);
+    completion.changed.SignalAll();
+  });
+  MutexLock lock(&completion.mutex);
+  while (!completion.outcome.has_value()) completion.changed.Wait(&completion.mutex);
+  return *std::move(completion.outcome);
+}
+
+absl::StatusOr<CommitResult> Store::Commit(const std::string& caller,
+                                           std::vector<DocumentEdit> edits) {
+  TransactionRequest request;
+  request.caller = caller;
+  request.body = [edits = std::move(edits)](TransactionContext& context) {
+    for (const DocumentEdit& edit : edits) RETURN_IF_ERROR(context.Edit(edit));
+    return absl::OkStatus();
+  };
+  return Commit(std::move(request));
+}
+
+void Store::Publish(const RootPtr& content, std::vector<CommittedTransactionPtr> transactions) {
+  RootPtr old;  // Released after the lock: freeing a large document takes its time.
   {
-    MutexLock lock(&commit_mutex_);
-    const RootPtr before = root();
-    auto transaction = std::make_shared<CommittedTransaction>();
-    auto after = std::make_shared<Root>(*before);
-    std::vector<Applied> applied;
-    uint64_t next_event = before->revision + 1;
-    for (DocumentEdit& edit : edits) {
-      std::optional<Applied> one = Apply(*before, std::move(edit));
-      if (!one.has_value()) continue;
-      next_event += one->events;
-      applied.push_back(*std::move(one));
-    }
-    if (applied.empty()) return before->revision;
-    revision = transaction->revision = after->revision = next_event - 1;
-    transaction->caller = caller;
-    transaction->time = clock_.TimeNow();
-    for (Applied& one : applied) {
-      one.state->mod_revision = transaction->revision;
-      one.state->commit_time = transaction->time;
-      // Every record of a transaction carries its revision, known only now.
-      one.state->document =
-          one.delta.wholesale
-              ? one.state->document->WithRevision(transaction->revision)
-              : one.state->document->Apply(Steps(one.delta.changes), transaction->revision);
-      after->documents[one.delta.key] = std::move(one.state);
-      transaction->deltas.push_back(std::move(one.delta));
-    }
-    Sha256Hasher hasher;
-    hasher.Update(AsBytes(before->chain));
-    HashTransaction(*transaction, *after, &hasher);
-    after->chain = hasher.Finish();
-    Remember(std::move(transaction));
-    Publish(std::move(after));
+    MutexLock lock(&root_mutex_);
+    old = std::exchange(root_, WithFreshness(content, *root_));
+    for (CommittedTransactionPtr& transaction : transactions) history_.Add(std::move(transaction));
   }
   NotifyListeners();
-  return revision;
 }
 
-void Store::Remember(CommittedTransactionPtr transaction) {
-  MutexLock lock(&root_mutex_);
-  for (const DocumentDelta& delta : transaction->deltas) history_changes_ += delta.changes.size();
-  history_.push_back(std::move(transaction));
-  while (history_.size() > options_.history_transactions ||
-         history_changes_ > options_.history_changes) {
-    const CommittedTransaction& oldest = *history_.front();
-    for (const DocumentDelta& delta : oldest.deltas) history_changes_ -= delta.changes.size();
-    history_floor_ = oldest.revision;
-    history_.pop_front();
+void Store::Replace(const RootPtr& content, TransactionRing history) {
+  RootPtr old;
+  {
+    MutexLock lock(&root_mutex_);
+    old = std::exchange(root_, WithFreshness(content, *root_));
+    std::swap(history_, history);
   }
-}
-
-void Store::Publish(std::shared_ptr<Root> root) {
-  RootPtr old;  // Released after the lock: freeing a large document takes its time.
-  MutexLock lock(&root_mutex_);
-  old = std::exchange(root_, std::move(root));
+  NotifyListeners();
 }
 
 void Store::UpdateState(const DocumentKey& key,
                         const std::function<bool(DocumentState*, Root*)>& change) {
+  RootPtr old;
   {
-    MutexLock lock(&commit_mutex_);
-    const RootPtr before = root();
-    auto state = std::make_shared<DocumentState>(*before->Find(key));
-    auto after = std::make_shared<Root>(*before);
+    MutexLock lock(&root_mutex_);
+    auto state = std::make_shared<DocumentState>(*root_->Find(key));
+    auto after = std::make_shared<Root>(*root_);
     if (!change(state.get(), after.get())) return;
     after->documents[key] = std::move(state);
-    Publish(std::move(after));
+    old = std::exchange(root_, std::move(after));
   }
   NotifyListeners();
 }
 
 void Store::SetFreshness(const DocumentKey& key, FreshnessCause cause, const std::string& detail) {
+  const absl::Time now = clock_.TimeNow();
   UpdateState(key, [&](DocumentState* state, Root* root) {
     FreshnessState& freshness = state->freshness;
     if (freshness.cause == cause && freshness.detail == detail) return false;
-    if (!freshness.stale()) freshness.since = clock_.TimeNow();
+    if (!freshness.stale()) freshness.since = now;
     freshness.cause = cause;
     freshness.detail = detail;
     freshness.sequence = ++root->freshness_sequence;
@@ -203,30 +211,70 @@ void Store::SetDamage(const DocumentKey& key, const absl::Status& damage) {
   });
 }
 
-void Store::SetSource(const DocumentKey& key, std::shared_ptr<const std::string> source_text,
-                      std::vector<RecordProblem> problems) {
-  UpdateState(key, [&](DocumentState* state, Root*) {
-    SetSourceText(std::move(source_text), state);
-    state->problems = std::move(problems);
-    return true;
-  });
-}
+// --- History -------------------------------------------------------------------------------------
 
 std::optional<std::vector<CommittedTransactionPtr>> Store::History(uint64_t after,
                                                                    uint64_t up_to) const {
   MutexLock lock(&root_mutex_);
-  if (after < history_floor_) return std::nullopt;
-  const auto by_revision = [](uint64_t revision, const CommittedTransactionPtr& transaction) {
-    return revision < transaction->revision;
-  };
-  const auto first = std::upper_bound(history_.begin(), history_.end(), after, by_revision);
-  const auto last = std::upper_bound(first, history_.end(), up_to, by_revision);
-  return std::vector<CommittedTransactionPtr>(first, last);
+  return history_.Between(after, up_to);
 }
 
 uint64_t Store::history_floor() const {
   MutexLock lock(&root_mutex_);
-  return history_floor_;
+  return history_.floor();
+}
+
+std::optional<Sha256Digest> Store::RecentChainAt(uint64_t revision) const {
+  MutexLock lock(&root_mutex_);
+  return history_.ChainAt(revision);
+}
+
+absl::Status Store::Query(const std::function<absl::Status(Database&)>& query) {
+  if (options_.directory.empty()) return committer_->Query(query);
+  MutexLock lock(&reader_mutex_);
+  return query(*reader_);
+}
+
+absl::StatusOr<Sha256Digest> Store::ChainAt(uint64_t revision) {
+  if (const auto recent = RecentChainAt(revision); recent.has_value()) return *recent;
+  Sha256Digest chain{};
+  RETURN_IF_ERROR(Query([&](Database& database) -> absl::Status {
+    ASSIGN_OR_RETURN(Statement query,
+                     database.Prepare("SELECT chain FROM transactions WHERE revision <= ? ORDER BY "
+                                      "revision DESC LIMIT 1"));
+    query.Bind(1, revision);
+    ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (row) {
+      chain = ToArray<32>(query.Bytes(0));
+      return absl::OkStatus();
+    }
+    ASSIGN_OR_RETURN(const int64_t first,
+                     database.QueryInt("SELECT min(first_event) FROM transactions"));
+    // Right before the first transaction the chain is zero; earlier history was another's.
+    if (first != 0 && revision + 1 == static_cast<uint64_t>(first)) return absl::OkStatus();
+    return Error(absl::StatusCode::kOutOfRange, "COMPACTED",
+                 absl::StrCat("the history at ", revision, " is not kept"));
+  }));
+  return chain;
+}
+
+absl::StatusOr<std::vector<std::string>> Store::DeletedModels(const DocumentKey& key,
+                                                              uint64_t after, uint64_t up_to) {
+  std::vector<std::string> names;
+  RETURN_IF_ERROR(Query([&](Database& database) -> absl::Status {
+    ASSIGN_OR_RETURN(
+        Statement query,
+        database.Prepare("SELECT DISTINCT name FROM events WHERE document = (SELECT id FROM "
+                         "documents WHERE category = ? AND format = ?) AND id > ? AND id <= ? AND "
+                         "operation = 3 ORDER BY name"));
+    query.Bind(1, key.category).Bind(2, static_cast<int>(key.format)).Bind(3, after).Bind(4, up_to);
+    while (true) {
+      ASSIGN_OR_RETURN(const bool row, query.Step());
+      if (!row) return absl::OkStatus();
+      names.emplace_back(query.Bytes(0));
+    }
+  }));
+  return names;
 }
 
 void Store::AddListener(std::function<void()> listener) {
@@ -242,5 +290,7 @@ void Store::NotifyListeners() {
   }
   for (const auto& listener : listeners) listener();
 }
+
+absl::Status Store::fenced() const { return committer_->fenced(); }
 
 }  // namespace modelref

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "service/watch/wire.h"
@@ -11,6 +12,8 @@ namespace {
 
 // The most that the tag and the length of an embedded message take.
 constexpr size_t kFieldBytes = 6;
+// More changed records than this are not told one by one, not even in a delta.
+constexpr size_t kMaxDeltaRecords = 8192;
 
 // What happened to one model over several transactions.
 struct FoldedChange {
@@ -18,36 +21,78 @@ struct FoldedChange {
   bool was_deleted = false;  // At some point, also when it exists again.
 };
 
-// What happened to one document over several transactions.
+// What happened to one document over several transactions, and the state it led to.
 struct FoldedDocument {
   uint64_t prev_mod_revision = 0;
   Etag prev_etag{};
   uint32_t transactions = 0;
-  bool wholesale = false;
+  bool complete = true;  // `changes` has every change.
   std::map<std::string, FoldedChange> changes;
+  // Of the newest transaction of the range.
+  uint64_t mod_revision = 0;
+  absl::Time commit_time;
+  // Of the state at the end of the range, when the document changes after it.
+  std::optional<Etag> etag;
 };
+using FoldedDocuments = std::map<DocumentKey, FoldedDocument>;
 
-void FoldDelta(const DocumentDelta& delta, FoldedDocument* folded) {
+void FoldDelta(const CommittedTransaction& transaction, const DocumentDelta& delta,
+               size_t max_changes, FoldedDocument* folded) {
   if (folded->transactions++ == 0) {
     folded->prev_mod_revision = delta.prev_mod_revision;
     folded->prev_etag = delta.prev_etag;
   }
-  folded->wholesale = folded->wholesale || delta.wholesale;
+  folded->mod_revision = transaction.revision;
+  folded->commit_time = transaction.time;
+  if (delta.wholesale) folded->complete = false;
   for (const CommittedChange& change : delta.changes) {
+    if (folded->changes.size() > max_changes) {
+      folded->complete = false;
+      return;
+    }
     const auto [it, is_new] = folded->changes.try_emplace(change.name);
     if (is_new) it->second.existed_before = change.existed;
-    if (change.after == nullptr) it->second.was_deleted = true;
+    if (!change.exists) it->second.was_deleted = true;
   }
 }
+
+FoldedDocuments Fold(const WatchedSet& watched, const CutRange& range, size_t max_changes) {
+  FoldedDocuments folded;
+  for (size_t i = 0; i < range.length; ++i) {
+    const CommittedTransaction& transaction = *(*range.due)[i];
+    for (const DocumentDelta& delta : transaction.deltas) {
+      if (watched.keys.count(delta.key) == 0) continue;
+      FoldDelta(transaction, delta, max_changes, &folded[delta.key]);
+    }
+  }
+  for (size_t i = range.length; i < range.due->size(); ++i) {
+    for (const DocumentDelta& delta : (*range.due)[i]->deltas) {
+      const auto it = folded.find(delta.key);
+      if (it != folded.end() && !it->second.etag.has_value()) it->second.etag = delta.prev_etag;
+    }
+  }
+  return folded;
+}
+
+void SetBytes(const Etag& etag, std::string* field) { field->assign(etag.begin(), etag.end()); }
 
 void FillState(const DocumentState& state, v1::WatchEvent* event) {
   event->set_category(state.key.category);
   event->set_format(ToProto(state.key.format));
   event->set_mod_revision(state.mod_revision);
-  event->set_etag(state.document->etag().data(), state.document->etag().size());
+  SetBytes(state.document->etag(), event->mutable_etag());
   event->set_size_bytes(state.document->size_bytes());
   event->set_model_count(state.document->record_count());
   if (state.mod_revision != 0) *event->mutable_commit_time() = ToProto(state.commit_time);
+}
+
+// Replaces what FillState said by the older state at the end of the range.
+void FillOlderState(const FoldedDocument& folded, v1::WatchEvent* event) {
+  event->set_mod_revision(folded.mod_revision);
+  SetBytes(*folded.etag, event->mutable_etag());
+  event->clear_size_bytes();
+  event->clear_model_count();
+  *event->mutable_commit_time() = ToProto(folded.commit_time);
 }
 
 // Adds the records that lead to `state`, or nothing when they do not fit.
@@ -72,14 +117,14 @@ void FillDelta(const DocumentState& state, const FoldedDocument& folded, size_t 
   std::sort(upserts.begin(), upserts.end(),
             [](const Entry* a, const Entry* b) { return a->order < b->order; });
   event->set_type(v1::EVENT_TYPE_UPSERT);
-  event->set_prev_etag(folded.prev_etag.data(), folded.prev_etag.size());
+  SetBytes(folded.prev_etag, event->mutable_prev_etag());
   v1::Delta* delta = event->mutable_delta();
   for (const std::string* name : deletes) delta->add_deletes(*name);
   for (const Entry* entry : upserts) {
     v1::DeltaRecord* record = delta->add_upserts();
     record->set_name(entry->record->name);
     record->set_json(entry->record->json);
-    record->set_etag(entry->record->etag.data(), entry->record->etag.size());
+    SetBytes(entry->record->etag, record->mutable_etag());
   }
 }
 
@@ -92,36 +137,69 @@ v1::WatchEvent MakeEvent(const DocumentState& state, const FoldedDocument* folde
     event.set_keys_truncated(true);
     return event;
   }
+  if (folded->etag.has_value()) FillOlderState(*folded, &event);
   event.set_prev_mod_revision(folded->prev_mod_revision);
   event.set_coalesced(folded->transactions);
-  event.set_keys_truncated(folded->wholesale || folded->changes.size() > kMaxChangedModels);
+  event.set_keys_truncated(!folded->complete || folded->changes.size() > kMaxChangedModels);
   for (const auto& [name, change] : folded->changes) {
     if (static_cast<size_t>(event.changed_models_size()) == kMaxChangedModels) break;
     event.add_changed_models(name);
   }
-  if (options.inline_delta && !folded->wholesale) {
+  if (options.inline_delta && folded->complete) {
     FillDelta(state, *folded, options.max_inline_bytes, &event);
   }
   return event;
 }
 
-// Drops deltas, largest first, until the message fits or none is left.
-void DropDeltas(std::vector<v1::WatchEvent>* events) {
-  const auto total = [&] {
-    size_t bytes = 0;
-    for (const v1::WatchEvent& event : *events) bytes += event.ByteSizeLong();
-    return bytes;
-  };
-  while (events->size() > 1 && total() > kMaxMessageBytes) {
-    const auto largest = std::max_element(
-        events->begin(), events->end(), [](const v1::WatchEvent& a, const v1::WatchEvent& b) {
-          return a.delta().ByteSizeLong() < b.delta().ByteSizeLong();
-        });
-    if (!largest->has_delta()) return;
-    largest->clear_delta();
-    largest->clear_prev_etag();
-    largest->set_type(v1::EVENT_TYPE_INVALIDATED);
+// Calls drop(event) on the events whose part(event) is largest, until no more than `max_bytes` are
+// left of `total`.
+template <typename Part, typename Drop>
+void DropLargest(std::vector<v1::WatchEvent>* events, size_t total, size_t max_bytes, Part part,
+                 Drop drop) {
+  std::vector<std::pair<size_t, v1::WatchEvent*>> parts;
+  for (v1::WatchEvent& event : *events) parts.emplace_back(part(event), &event);
+  std::sort(parts.begin(), parts.end(),
+            [](const auto& a, const auto& b) { return a.first > b.first; });
+  for (const auto& [bytes, event] : parts) {
+    if (total <= max_bytes || bytes == 0) return;
+    drop(event);
+    total -= bytes;
   }
+}
+
+size_t NameBytes(const v1::WatchEvent& event) {
+  size_t bytes = 0;
+  for (const std::string& name : event.changed_models()) bytes += name.size() + kFieldBytes;
+  return bytes;
+}
+
+void DropDelta(v1::WatchEvent* event) {
+  event->clear_delta();
+  event->clear_prev_etag();
+  event->set_type(v1::EVENT_TYPE_INVALIDATED);
+}
+
+void DropNames(v1::WatchEvent* event) {
+  event->clear_changed_models();
+  event->set_keys_truncated(true);
+}
+
+// What matters least goes first, so that a message, and what a slow reader holds, stays small.
+void DropWhatIsTooMuch(std::vector<v1::WatchEvent>* events) {
+  if (events->size() <= 1) return;
+  size_t total = 0;
+  size_t names = 0;
+  for (const v1::WatchEvent& event : *events) {
+    total += event.ByteSizeLong();
+    names += NameBytes(event);
+  }
+  DropLargest(
+      events, total, kMaxMessageBytes,
+      [](const v1::WatchEvent& event) {
+        return event.has_delta() ? event.delta().ByteSizeLong() : size_t{0};
+      },
+      DropDelta);
+  DropLargest(events, names, kMaxNameBytes, NameBytes, DropNames);
 }
 
 EncodedMessage Encode(const v1::WatchResponse& response) {
@@ -130,28 +208,27 @@ EncodedMessage Encode(const v1::WatchResponse& response) {
 
 }  // namespace
 
-std::vector<v1::WatchEvent> MakeEvents(
-    const Root& root, const WatchedSet& watched, uint64_t after,
-    const std::optional<std::vector<CommittedTransactionPtr>>& history, const CutOptions& options) {
-  std::map<DocumentKey, FoldedDocument> folded;
-  if (history.has_value()) {
-    for (const CommittedTransactionPtr& transaction : *history) {
-      for (const DocumentDelta& delta : transaction->deltas) {
-        if (watched.keys.count(delta.key) > 0) FoldDelta(delta, &folded[delta.key]);
-      }
-    }
+std::vector<v1::WatchEvent> MakeEvents(const Root& root, const WatchedSet& watched,
+                                       const CutRange& range, const CutOptions& options) {
+  FoldedDocuments folded;
+  uint64_t end = root.revision;
+  if (range.due.has_value()) {
+    folded = Fold(watched, range, options.inline_delta ? kMaxDeltaRecords : kMaxChangedModels);
+    if (range.length < range.due->size()) end = (*range.due)[range.length - 1]->revision;
   }
   std::vector<v1::WatchEvent> events;
   for (const DocumentKey& key : watched.keys) {
     const DocumentState* state = root.Find(key);
-    if (state == nullptr || state->mod_revision <= after) continue;
+    if (state == nullptr || state->mod_revision <= range.after) continue;
     const auto it = folded.find(key);
+    // Later transactions of the range do not belong to the cut.
+    if (it == folded.end() && end < state->mod_revision) continue;
     events.push_back(MakeEvent(*state, it == folded.end() ? nullptr : &it->second, options));
   }
   std::sort(events.begin(), events.end(), [](const v1::WatchEvent& a, const v1::WatchEvent& b) {
     return a.mod_revision() < b.mod_revision();
   });
-  DropDeltas(&events);
+  DropWhatIsTooMuch(&events);
   return events;
 }
 
@@ -175,17 +252,17 @@ std::string WatchedDigest(const Root& root, const WatchedSet& watched) {
 }
 
 std::vector<EncodedMessage> EncodeEvents(std::vector<v1::WatchEvent> events,
-                                         const v1::ResponseHeader& part_header,
-                                         const v1::ResponseHeader& cut_header, bool all_parts) {
+                                         const EventFrame& frame) {
   std::vector<EncodedMessage> messages;
   v1::WatchResponse response;
-  const size_t empty =
-      std::max(part_header.ByteSizeLong(), cut_header.ByteSizeLong()) + 3 * kFieldBytes;
+  const size_t empty = std::max(frame.part_header.ByteSizeLong(),
+                                frame.cut_header.ByteSizeLong() + frame.resume_token.size()) +
+                       4 * kFieldBytes;
   size_t bytes = empty;
   for (v1::WatchEvent& event : events) {
     const size_t size = event.ByteSizeLong() + kFieldBytes;
     if (bytes > empty && bytes + size > kMaxMessageBytes) {
-      *response.mutable_header() = part_header;
+      *response.mutable_header() = frame.part_header;
       response.mutable_events()->set_more(true);
       messages.push_back(Encode(response));
       response.Clear();
@@ -195,8 +272,9 @@ std::vector<EncodedMessage> EncodeEvents(std::vector<v1::WatchEvent> events,
     bytes += size;
   }
   if (response.events().events_size() > 0) {
-    *response.mutable_header() = all_parts ? part_header : cut_header;
-    response.mutable_events()->set_more(all_parts);
+    *response.mutable_header() = frame.all_parts ? frame.part_header : frame.cut_header;
+    if (!frame.all_parts) response.set_resume_token(frame.resume_token);
+    response.mutable_events()->set_more(frame.all_parts);
     messages.push_back(Encode(response));
   }
   return messages;

@@ -1,11 +1,10 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <list>
-#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,76 +12,85 @@
 #include "absl/base/thread_annotations.h"
 #include "backends/base/mutex.h"
 #include "service/store/store.h"
+#include "service/watch/change_signal.h"
 #include "service/watch/cut.h"
+#include "service/watch/position_waiter.h"
+#include "service/watch/watch_counters.h"
 #include "service/watch/watch_request.h"
 
 namespace modelref {
 
 // Where sessions learn about changes and share what they send: a cut is encoded once per class of
-// filter, however many streams send it. Thread-safe. Must outlive its sessions.
+// filter, however many streams send it. Thread-safe. Must outlive its sessions. What is virtual is
+// where tests put faults in.
 class WatchHub {
  public:
-  struct Statistics {
-    uint64_t sessions = 0;  // Open now.
-    uint64_t sessions_total = 0;
-    uint64_t messages = 0;  // Handed out.
-    uint64_t cuts_encoded = 0;
-    uint64_t cuts_shared = 0;  // Found encoded.
+  using Statistics = WatchStatistics;
+
+  // One step of a stream: encoded messages, and where they lead.
+  struct Cut {
+    std::vector<EncodedMessage> messages;  // None when nothing watched changed.
+    Position end;
+    bool exact = true;    // The transactions in it were known.
+    uint64_t events = 0;  // In the messages; none for snapshots and bookmarks.
+    uint64_t folded = 0;  // Of these: those of several transactions.
   };
+  using CutPtr = std::shared_ptr<const Cut>;
 
-  // `store` must outlive the hub.
-  WatchHub(Store& store, std::string node_id);
+  // All must outlive the hub.
+  WatchHub(Store& store, PositionWaiter& positions, std::string node_id);
+  virtual ~WatchHub() = default;
+  WatchHub(const WatchHub&) = delete;
+  WatchHub& operator=(const WatchHub&) = delete;
 
-  // Calls `wake` after each change of the store until the subscription is destroyed; not after
-  // that.
-  class Subscription {
-   public:
-    Subscription(WatchHub& hub, std::function<void()> wake);
-    ~Subscription();
-    Subscription(const Subscription&) = delete;
-    Subscription& operator=(const Subscription&) = delete;
-
-   private:
-    WatchHub& hub_;
-    uint64_t id_;
-  };
-
-  RootPtr root() const { return store_.root(); }
+  ChangeSignal& changes() { return changes_; }
   const std::string& node_id() const { return node_id_; }
+  bool is_replica() const { return positions_.is_replica(); }
+  absl::Status ErrorFor(Standing standing, const Position& position) const {
+    return positions_.ErrorFor(standing, position);
+  }
 
-  // The messages of the cut (after, root.revision]; empty when nothing watched changed.
-  std::vector<EncodedMessage> Cut(const Root& root, const WatchPlan& plan, uint64_t after);
+  virtual RootPtr root() const { return store_.root(); }
+  // As PositionWaiter::Await.
+  virtual void Await(const Position& position, PositionWaiter::Callback done);
+  // The next cut after the revision `after`, at most up to the root; all of it when `whole`.
+  virtual CutPtr NextCut(const Root& root, const WatchPlan& plan, uint64_t after, bool whole);
+  // From SnapshotBegin to SnapshotEnd at the root's revision. What is in the client's hands by
+  // `plan.known` is left out of an initial one.
+  virtual CutPtr Snapshot(const Root& root, const WatchPlan& plan, v1::SnapshotReason reason);
   // A bookmark at the root's revision.
-  EncodedMessage BookmarkMessage(const Root& root, const WatchedSet& watched);
+  virtual EncodedMessage Bookmark(const Root& root, const WatchedSet& watched);
 
-  void CountMessage() { messages_.fetch_add(1, std::memory_order_relaxed); }
-  Statistics statistics() const;
+  // The token that continues a stream after `position`.
+  static std::string TokenFor(const Position& position, const WatchedSet& watched);
+
+  WatchCounters& counters() { return counters_; }
+  Statistics statistics() const { return counters_.Snapshot(); }
+
+ protected:
+  virtual std::optional<std::vector<CommittedTransactionPtr>> History(uint64_t after,
+                                                                      uint64_t up_to) const {
+    return store_.History(after, up_to);
+  }
+  // What is under `key`, made by `make` when it is not kept. Two callers may make the same at once.
+  virtual CutPtr Shared(const std::string& key, const std::function<CutPtr()>& make);
 
  private:
-  using Messages = std::shared_ptr<const std::vector<EncodedMessage>>;
-
-  void WakeAll();
-  // The messages under `key`, made by `encode` when they are not kept. Two callers may encode the
-  // same at once.
-  Messages Shared(const std::string& key,
-                  const std::function<std::vector<EncodedMessage>()>& encode);
+  void DropOldestLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(cache_mutex_);
+  CutPtr MakeCut(const Root& root, const WatchPlan& plan, uint64_t after, bool whole);
 
   Store& store_;
+  PositionWaiter& positions_;
   const std::string node_id_;
+  ChangeSignal changes_;
 
-  mutable Mutex mutex_;
-  std::map<uint64_t, std::function<void()>> subscribers_ ABSL_GUARDED_BY(mutex_);
-  uint64_t next_id_ ABSL_GUARDED_BY(mutex_) = 1;
-
-  mutable Mutex cache_mutex_;
-  std::list<std::pair<std::string, Messages>> recent_
-      ABSL_GUARDED_BY(cache_mutex_);  // Newest first.
-  std::unordered_map<std::string, std::list<std::pair<std::string, Messages>>::iterator> by_key_
+  Mutex cache_mutex_;
+  std::list<std::pair<std::string, CutPtr>> recent_ ABSL_GUARDED_BY(cache_mutex_);  // Newest first.
+  std::unordered_map<std::string, std::list<std::pair<std::string, CutPtr>>::iterator> by_key_
       ABSL_GUARDED_BY(cache_mutex_);
+  size_t recent_bytes_ ABSL_GUARDED_BY(cache_mutex_) = 0;
 
-  std::atomic<uint64_t> messages_{0};
-  std::atomic<uint64_t> encoded_{0};
-  std::atomic<uint64_t> shared_{0};
+  WatchCounters counters_;
 };
 
 }  // namespace modelref

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
 #include "backends/base/status_macros.h"
+#include "service/watch/resume.h"
 #include "service/watch/wire.h"
 
 namespace modelref {
@@ -32,6 +34,25 @@ std::string Signature(const std::set<DocumentKey>& keys) {
     absl::StrAppend(&signature, key.category, key.format == Format::kLegacy ? "/1," : "/2,");
   }
   return signature;
+}
+
+uint64_t Hash(absl::string_view text) {
+  const Sha256Digest digest = Sha256(text);
+  uint64_t hash = 0;
+  for (size_t i = 0; i < sizeof(hash); ++i) hash = hash << 8 | digest[i];
+  return hash;
+}
+
+// What was asked for, whatever the server made of it: a token must fit the same request for ever.
+std::string FilterText(const v1::WatchFilter& filter) {
+  std::set<std::string> names;
+  for (const std::string& name : filter.categories()) names.insert(ResolveCategoryAlias(name));
+  std::set<int> formats(filter.formats().begin(), filter.formats().end());
+  if (formats.empty()) formats.insert(v1::FORMAT_UNSPECIFIED);
+  std::string text;
+  for (const std::string& name : names) absl::StrAppend(&text, name, ",");
+  for (const int format : formats) absl::StrAppend(&text, "/", format);
+  return text;
 }
 
 absl::StatusOr<std::vector<Format>> ResolveFormats(const v1::WatchFilter& filter,
@@ -63,22 +84,35 @@ absl::Status ReadKnown(const v1::StartSnapshot& snapshot, Format canonical, Watc
   return absl::OkStatus();
 }
 
+absl::Status ReadToken(const std::string& bytes, WatchPlan* plan) {
+  ASSIGN_OR_RETURN(const ResumeToken token, DecodeResumeToken(bytes));
+  if (token.filter_hash != plan->watched.filter_hash) {
+    return BadResumeToken("it was made for another filter");
+  }
+  plan->resume = {token.position, token.documents_hash};
+  return absl::OkStatus();
+}
+
 absl::Status ReadStart(const v1::WatchRequest& request, Format canonical, WatchPlan* plan) {
   switch (request.start_case()) {
     case v1::WatchRequest::kNow:
       plan->start = WatchPlan::Start::kNow;
-      return absl::OkStatus();
+      break;
     case v1::WatchRequest::kSnapshot:
       return ReadKnown(request.snapshot(), canonical, plan);
+    case v1::WatchRequest::kPosition: {
+      plan->start = WatchPlan::Start::kResume;
+      ASSIGN_OR_RETURN(plan->resume.position,
+                       ReadPosition(request.position(), "position", "BAD_START"));
+      break;
+    }
+    case v1::WatchRequest::kResumeToken:
+      plan->start = WatchPlan::Start::kResume;
+      return ReadToken(request.resume_token(), plan);
     case v1::WatchRequest::START_NOT_SET:
-      return absl::OkStatus();
-    default:
       break;
   }
-  return Error(absl::StatusCode::kUnimplemented, "NOT_BUILT",
-               "this server does not resume by position or token yet: start with `now` or "
-               "`snapshot`",
-               {.metadata = {{"field", "start"}}});
+  return absl::OkStatus();
 }
 
 // Checks the plain fields and returns what is wrong with them.
@@ -96,6 +130,12 @@ std::vector<FieldViolation> ReadFields(const v1::WatchRequest& request, WatchPla
     plan->progress_interval = std::clamp(FromProto(request.progress_interval()),
                                          kMinProgressInterval, kMaxProgressInterval);
   }
+  if (request.on_gap() != v1::ON_GAP_UNSPECIFIED && request.on_gap() != v1::ON_GAP_RESYNC &&
+      request.on_gap() != v1::ON_GAP_FAIL) {
+    violations.push_back({"on_gap", "is not known"});
+  }
+  plan->fail_on_gap = request.on_gap() == v1::ON_GAP_FAIL;
+  plan->is_relay = request.relay_path_size() > 0;
   if (request.client_id().size() > kMaxClientIdBytes) {
     violations.push_back({"client_id", absl::StrCat("at most ", kMaxClientIdBytes, " bytes")});
   }
@@ -131,7 +171,10 @@ absl::StatusOr<WatchedSet> ResolveFilter(const v1::WatchFilter& filter,
   if (filter.categories_size() == 0) {
     for (const Category& category : registry.categories()) add(std::string(category.name));
   }
-  watched.signature = Signature(watched.keys);
+  const std::string documents = Signature(watched.keys);
+  watched.documents_hash = Hash(documents);
+  watched.filter_hash = Hash(FilterText(filter));
+  watched.signature = absl::StrCat(documents, watched.filter_hash);
   return watched;
 }
 
@@ -147,8 +190,8 @@ absl::StatusOr<WatchPlan> PlanWatch(const v1::WatchRequest& request,
                    absl::StrCat("the stream has passed through node ", node_id, " before"));
     }
   }
-  RETURN_IF_ERROR(ReadStart(request, canonical, &plan));
   ASSIGN_OR_RETURN(plan.watched, ResolveFilter(request.filter(), registry, canonical));
+  RETURN_IF_ERROR(ReadStart(request, canonical, &plan));
   return plan;
 }
 

@@ -1,8 +1,9 @@
 #pragma once
 
-#include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -10,6 +11,7 @@
 #include "backends/base/etag.h"
 #include "backends/category_registry.h"
 #include "modelref/v1/watch.pb.h"
+#include "service/watch/position.h"
 
 namespace modelref {
 
@@ -17,17 +19,29 @@ namespace modelref {
 struct WatchedSet {
   std::set<DocumentKey> keys;
   std::vector<std::string> absent;  // Names of the filter that no category has.
-  // Equal for equal sets: what shared encodings are found by.
+  uint64_t filter_hash = 0;         // Of the filter as it was asked for, in any order.
+  uint64_t documents_hash = 0;      // Of `keys`.
+  // Equal for equal filters: what shared encodings are found by.
   std::string signature;
+};
+
+// A point that a stream asks to continue from.
+struct ResumePoint {
+  Position position;
+  // From a token: the documents that were watched until then.
+  std::optional<uint64_t> documents_hash;
 };
 
 // A checked Watch request.
 struct WatchPlan {
-  enum class Start { kNow, kSnapshot };
+  enum class Start { kNow, kSnapshot, kResume };
 
   WatchedSet watched;
   Start start = Start::kSnapshot;
   std::vector<std::pair<DocumentKey, Etag>> known;  // In request order.
+  ResumePoint resume;                               // With kResume.
+  bool fail_on_gap = false;                         // Else the stream resyncs.
+  bool is_relay = false;                            // Others hang on this stream.
   bool inline_delta = false;
   size_t max_inline_bytes = 64 << 10;
   absl::Duration progress_interval = absl::Seconds(20);
@@ -39,8 +53,8 @@ struct WatchPlan {
 absl::StatusOr<WatchedSet> ResolveFilter(const v1::WatchFilter& filter,
                                          const CategoryRegistry& registry, Format canonical);
 
-//   INVALID_ARGUMENT  a field out of its range, with every violation.
-//   UNIMPLEMENTED     (NOT_BUILT) a start this server lacks.
+//   INVALID_ARGUMENT  a field out of its range, with every violation; (BAD_START) a start that is
+//                     malformed; (BAD_RESUME_TOKEN) a token that is damaged or of another filter.
 //   FAILED_PRECONDITION (RELAY_LOOP) `node_id` is on the relay path.
 absl::StatusOr<WatchPlan> PlanWatch(const v1::WatchRequest& request,
                                     const CategoryRegistry& registry, Format canonical,

@@ -3,174 +3,136 @@
 #include <algorithm>
 #include <utility>
 
-#include "backends/base/json.h"
+#include "backends/base/error.h"
 #include "service/watch/wire.h"
 
 namespace modelref {
 namespace {
 
-constexpr size_t kMaxDetailBytes = 512;
-
 EncodedMessage Encode(const v1::WatchResponse& response) {
   return std::make_shared<const std::string>(response.SerializeAsString());
 }
 
-// Cut between characters: a message whose text is not UTF-8 is one that no client can parse.
-std::string Shown(const std::string& detail) {
-  const std::string head = detail.substr(0, kMaxDetailBytes);
-  return head.substr(0, FindInvalidUtf8(head));
+absl::Status StateReplaced() {
+  return Error(absl::StatusCode::kAborted, "STATE_REPLACED",
+               "the store began another epoch; start a new stream");
 }
-
-v1::StaleCause ToProto(FreshnessCause cause) { return static_cast<v1::StaleCause>(cause); }
 
 }  // namespace
 
-WatchSession::WatchSession(WatchHub& hub, WatchPlan plan, const Options& options, absl::Time now)
+WatchSession::WatchSession(WatchHub& hub, WatchPlan plan, const Options& options, absl::Time now,
+                           std::function<void()> wake)
     : hub_(hub),
       plan_(std::move(plan)),
       options_(options),
       ends_at_(now + options.max_age),
+      wake_(std::move(wake)),
       next_bookmark_(now),
-      jitter_state_(reinterpret_cast<uintptr_t>(this) ^
-                    static_cast<uint64_t>(absl::ToUnixNanos(now))) {}
+      jitter_state_(options.jitter_seed * 0x9E3779B97F4A7C15u +
+                    static_cast<uint64_t>(absl::ToUnixNanos(now))) {
+  hub_.counters().SessionOpened();
+}
+
+WatchSession::~WatchSession() { hub_.counters().SessionClosed(); }
 
 EncodedMessage WatchSession::Send(EncodedMessage message, absl::Time now) {
   // Within 10 % of the interval, so that the streams of one moment do not stay in step.
   jitter_state_ = jitter_state_ * 6364136223846793005u + 1442695040888963407u;
   const double fraction = static_cast<double>(jitter_state_ >> 40) / static_cast<double>(1 << 24);
   next_bookmark_ = now + plan_.progress_interval * (0.9 + 0.2 * fraction);
-  hub_.CountMessage();
+  hub_.counters().MessageSent(message->size());
   return message;
 }
 
-EncodedMessage WatchSession::Send(const v1::WatchResponse& response, absl::Time now) {
-  return Send(Encode(response), now);
+WatchSession::Step WatchSession::End(absl::Status status) {
+  end_ = std::move(status);
+  return Finished{*end_};
 }
 
-v1::WatchResponse WatchSession::WithHeader(const Root& root) const {
+v1::WatchResponse WatchSession::AtCursor() const {
   v1::WatchResponse response;
-  FillHeader(root, hub_.node_id(), response.mutable_header());
-  response.mutable_header()->set_revision(cursor_);
+  FillHeader(cursor_, hub_.node_id(), response.mutable_header());
   return response;
 }
 
-void WatchSession::QueueFreshness(const Root& root, const DocumentState& state) {
-  v1::WatchResponse response = WithHeader(root);
-  v1::Freshness* freshness = response.mutable_freshness();
-  freshness->set_category(state.key.category);
-  freshness->set_format(modelref::ToProto(state.key.format));
-  freshness->set_stale(state.freshness.stale());
-  if (state.freshness.stale()) {
-    *freshness->mutable_since() = modelref::ToProto(state.freshness.since);
-    freshness->set_cause(ToProto(state.freshness.cause));
-    freshness->set_detail(Shown(state.freshness.detail));
-  }
-  parts_.push_back(Encode(response));
+// --- While the stream is open --------------------------------------------------------------------
+
+void WatchSession::Queue(const WatchHub::Cut& cut) {
+  cursor_ = cut.end;
+  cursor_is_told_ = !cut.messages.empty();
+  parts_.insert(parts_.end(), cut.messages.begin(), cut.messages.end());
+  hub_.counters().CutTold(cut.events, cut.folded);
 }
 
-void WatchSession::Begin(absl::Time now) {
-  begun_ = true;
-  const RootPtr root = hub_.root();
-  cursor_ = root->revision;
-  freshness_cursor_ = root->freshness_sequence;
-  v1::WatchResponse response = WithHeader(*root);
-  v1::WatchCreated* created = response.mutable_created();
-  FillPosition(*root, created->mutable_position());
-  *created->mutable_progress_interval() = modelref::ToProto(plan_.progress_interval);
-  created->set_max_inline_bytes(static_cast<uint32_t>(plan_.max_inline_bytes));
-  *created->mutable_max_age() = modelref::ToProto(ends_at_ - now);
-  for (const std::string& name : plan_.watched.absent) created->add_absent(name);
-  parts_.push_back(Encode(response));
-  if (plan_.start == WatchPlan::Start::kSnapshot) QueueSnapshot(*root);
-  for (const DocumentKey& key : plan_.watched.keys) {
-    if (root->Find(key)->freshness.stale()) QueueFreshness(*root, *root->Find(key));
+void WatchSession::QueueChanges(const Root& root) {
+  if (root.revision > cursor_.revision) {
+    Queue(*hub_.NextCut(root, plan_, cursor_.revision, /*whole=*/false));
   }
+  if (parts_.empty()) QueueNewestFreshness(root);
 }
 
-void WatchSession::QueueSnapshot(const Root& root) {
-  std::set<DocumentKey> unchanged;
-  std::string bits((plan_.known.size() + 7) / 8, '\0');
-  for (size_t i = 0; i < plan_.known.size(); ++i) {
-    const auto& [key, etag] = plan_.known[i];
-    const DocumentState* state = root.Find(key);
-    if (state == nullptr || plan_.watched.keys.count(key) == 0) continue;
-    if (state->document->etag() != etag) continue;
-    unchanged.insert(key);
-    bits[i / 8] = static_cast<char>(bits[i / 8] | (1 << (i % 8)));
-  }
-  std::vector<v1::WatchEvent> entries;
-  for (const DocumentKey& key : plan_.watched.keys) {
-    if (unchanged.count(key) == 0) entries.push_back(SnapshotEntry(*root.Find(key)));
-  }
-  v1::WatchResponse begin = WithHeader(root);
-  begin.mutable_snapshot_begin()->set_reason(v1::SNAPSHOT_REASON_INITIAL);
-  begin.mutable_snapshot_begin()->set_document_count(
-      static_cast<uint32_t>(plan_.watched.keys.size()));
-  v1::WatchResponse end = WithHeader(root);
-  end.mutable_snapshot_end()->set_digest(WatchedDigest(root, plan_.watched));
-  end.mutable_snapshot_end()->set_unchanged(bits);
-  parts_.push_back(Encode(begin));
-  for (EncodedMessage& part :
-       EncodeEvents(std::move(entries), begin.header(), begin.header(), /*all_parts=*/true)) {
-    parts_.push_back(std::move(part));
-  }
-  parts_.push_back(Encode(end));
-}
-
-bool WatchSession::QueueChanges() {
-  const RootPtr root = hub_.root();
-  if (root->revision > cursor_) {
-    for (EncodedMessage& part : hub_.Cut(*root, plan_, cursor_)) parts_.push_back(std::move(part));
-    cursor_ = root->revision;
-    if (!parts_.empty()) return true;
-  }
-  if (root->freshness_sequence == freshness_cursor_) return false;
+void WatchSession::QueueNewestFreshness(const Root& root) {
+  if (root.freshness_sequence == freshness_cursor_) return;
   const DocumentState* oldest = nullptr;
   for (const DocumentKey& key : plan_.watched.keys) {
-    const DocumentState* state = root->Find(key);
-    if (state->freshness.sequence <= freshness_cursor_) continue;
+    const DocumentState* state = root.Find(key);
+    if (state == nullptr || state->freshness.sequence <= freshness_cursor_) continue;
     if (oldest == nullptr || state->freshness.sequence < oldest->freshness.sequence) oldest = state;
   }
   if (oldest == nullptr) {
-    freshness_cursor_ = root->freshness_sequence;
-    return false;
+    freshness_cursor_ = root.freshness_sequence;
+    return;
   }
   freshness_cursor_ = oldest->freshness.sequence;
-  QueueFreshness(*root, *oldest);
-  return true;
+  QueueFreshness(*oldest);
 }
 
-v1::WatchResponse WatchSession::DrainMessage(v1::DrainReason reason) const {
-  v1::WatchResponse response = WithHeader(*hub_.root());
+bool WatchSession::BookmarkIsDue(absl::Time now) const {
+  // Who hangs on a relay must not wait for a commit of another category to be told.
+  return now >= next_bookmark_ || (plan_.is_relay && !cursor_is_told_);
+}
+
+EncodedMessage WatchSession::DrainMessage(v1::DrainReason reason) const {
+  v1::WatchResponse response = AtCursor();
+  response.set_resume_token(WatchHub::TokenFor(cursor_, plan_.watched));
   v1::Drain* drain = response.mutable_drain();
   drain->set_reason(reason);
-  *drain->mutable_reconnect_after_min() = modelref::ToProto(absl::ZeroDuration());
-  *drain->mutable_reconnect_after_max() = modelref::ToProto(options_.reconnect_window);
-  return response;
+  *drain->mutable_reconnect_after_min() = ToProto(absl::ZeroDuration());
+  *drain->mutable_reconnect_after_max() = ToProto(options_.reconnect_window);
+  return Encode(response);
 }
 
 WatchSession::Step WatchSession::Next(absl::Time now, std::optional<v1::DrainReason> drain) {
-  if (drained_) return Finished{};
-  if (!begun_) Begin(now);
+  if (end_.has_value()) return Finished{*end_};
+  if (!begun_) {
+    if (std::optional<Step> step = Open(now, drain.has_value()); step.has_value()) return *step;
+  }
   // A cut or an opening that was begun is finished first, also before a planned end.
   if (parts_.empty()) {
     if (!drain.has_value() && now >= ends_at_) drain = v1::DRAIN_REASON_MAX_AGE;
     if (drain.has_value()) {
-      drained_ = true;
+      end_ = absl::OkStatus();
+      hub_.counters().DrainTold();
       return Send(DrainMessage(*drain), now);
     }
-    QueueChanges();
+    const RootPtr root = hub_.root();
+    if (root->epoch != cursor_.epoch) {
+      if (plan_.fail_on_gap) return End(StateReplaced());
+      QueueSnapshot(*root, v1::SNAPSHOT_REASON_EPOCH_CHANGED);
+    } else {
+      QueueChanges(*root);
+    }
+    // The cursor is at the root now: the bookmark cannot overtake a commit.
+    if (parts_.empty() && BookmarkIsDue(now)) {
+      cursor_is_told_ = true;
+      hub_.counters().BookmarkTold();
+      return Send(hub_.Bookmark(*root, plan_.watched), now);
+    }
   }
-  if (!parts_.empty()) {
-    EncodedMessage next = std::move(parts_.front());
-    parts_.pop_front();
-    return Send(std::move(next), now);
-  }
-  if (now < next_bookmark_) return Idle{std::min(next_bookmark_, ends_at_)};
-  const RootPtr root = hub_.root();
-  // A commit since QueueChanges goes first: a bookmark must not overtake events.
-  if (root->revision != cursor_) return Next(now, drain);
-  return Send(hub_.BookmarkMessage(*root, plan_.watched), now);
+  if (parts_.empty()) return Idle{std::min(next_bookmark_, ends_at_)};
+  EncodedMessage next = std::move(parts_.front());
+  parts_.pop_front();
+  return Send(std::move(next), now);
 }
 
 }  // namespace modelref

@@ -3,13 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/json.h"
-#include "tests/backends/convert/shared_data.h"
 #include "tests/testing/fake_backend.h"
+#include "tests/testing/shared_data.h"
 #include "tests/testing/status_matchers.h"
 
 namespace modelref {
@@ -57,7 +59,11 @@ RecordProblem OnlyProblem(absl::string_view member, const ParseLimits& limits = 
   if (!parsed.ok()) return {};
   EXPECT_EQ(parsed->document->ToJson(), R"({"before":{"a":1},"after":{"b":[2.0]}})");
   EXPECT_EQ(parsed->problems.size(), 1u) << member;
-  return parsed->problems.empty() ? RecordProblem{} : parsed->problems.front();
+  if (parsed->problems.empty()) return {};
+  RecordProblem problem = parsed->problems.front();
+  EXPECT_EQ(std::exchange(problem.text, ""), member);
+  EXPECT_EQ(std::exchange(problem.after_name, ""), "before");
+  return problem;
 }
 
 TEST(ParseDocumentTest, ARecordThatIsNoObjectHidesOnlyItself) {
@@ -139,18 +145,48 @@ TEST(ParseDocumentTest, ProblemsComeInSourceOrderWithTheirLines) {
       ParseDocument("{\"a\":1,\r\n \"b\":\n {\"x\":NaN},\n\n\"c\":{},\"d\":[\n\n],\n\"e\":2}");
   ASSERT_THAT(parsed, IsOk());
   EXPECT_THAT(NamesOf(*parsed->document), ElementsAre("c"));
-  EXPECT_THAT(parsed->problems, ElementsAre(RecordProblem{"a", 1, "is not a JSON object"},
-                                            RecordProblem{"b", 2, "holds NaN"},
-                                            RecordProblem{"d", 5, "is not a JSON object"},
-                                            RecordProblem{"e", 8, "is not a JSON object"}));
+  EXPECT_THAT(parsed->problems,
+              ElementsAre(RecordProblem{"a", 1, "is not a JSON object", "\"a\":1", ""},
+                          RecordProblem{"b", 2, "holds NaN", "\"b\":\n {\"x\":NaN}", ""},
+                          RecordProblem{"d", 5, "is not a JSON object", "\"d\":[\n\n]", "c"},
+                          RecordProblem{"e", 8, "is not a JSON object", "\"e\":2", "c"}));
 }
 
 TEST(ParseDocumentTest, LinesAreRightAfterLoneSurrogates) {
   const absl::StatusOr<ParsedDocument> parsed =
       ParseDocument("{\"a\":{\"x\":\"\\ud800\\ud800\\ud800\"},\n\"b\":1,\n\"c\":2}");
   ASSERT_THAT(parsed, IsOk());
-  ASSERT_THAT(parsed->problems, ElementsAre(RecordProblem{"b", 2, "is not a JSON object"},
-                                            RecordProblem{"c", 3, "is not a JSON object"}));
+  ASSERT_THAT(parsed->problems,
+              ElementsAre(RecordProblem{"b", 2, "is not a JSON object", "\"b\":1", "a"},
+                          RecordProblem{"c", 3, "is not a JSON object", "\"c\":2", "a"}));
+}
+
+TEST(ParseDocumentTest, AProblemHasItsOwnWordsWhateverStandsInIt) {
+  const std::vector<std::string> members = {
+      R"("a\"}" :  [1, {"x": "]}\\"}, "\u0041"])", R"("b":"}, \"c\": {")",    R"("c":NaN)",
+      R"("\u0064":{"x":{"y":[-Infinity ,{}]}})",   R"("e":["\ud800",1e400])", R"("f" : null)",
+  };
+  for (const std::string& member : members) {
+    for (const bool is_alone : {true, false}) {
+      const std::string text =
+          is_alone ? absl::StrCat("{ ", member, " }")
+                   : absl::StrCat(R"({"x":{"v":"\ud801"},)", member, "\n,\"y\":{\"w\":1e999}}");
+      const absl::StatusOr<ParsedDocument> parsed = ParseDocument(text);
+      ASSERT_THAT(parsed, IsOk()) << text;
+      ASSERT_EQ(parsed->problems.size(), 1u) << text;
+      EXPECT_EQ(parsed->problems[0].text, member);
+      EXPECT_EQ(parsed->problems[0].after_name, is_alone ? "" : "x");
+    }
+  }
+}
+
+TEST(ParseDocumentTest, AProblemStandsWhereItsNameStoodFirst) {
+  const absl::StatusOr<ParsedDocument> parsed =
+      ParseDocument(R"({"a":{},"b":{"v":1},"c":{},"d":5,"b":7,"d":6})");
+  ASSERT_THAT(parsed, IsOk());
+  EXPECT_THAT(parsed->problems,
+              ElementsAre(RecordProblem{"b", 1, "is not a JSON object", "\"b\":7", "a"},
+                          RecordProblem{"d", 1, "is not a JSON object", "\"d\":6", "c"}));
 }
 
 TEST(ParseDocumentTest, ARepeatedNameKeepsTheFirstPlaceAndTheLastValue) {
@@ -163,7 +199,8 @@ TEST(ParseDocumentTest, ALastValueThatIsBadHidesTheRecord) {
       ParseDocument("{\"a\":1,\n\"a\":{},\"b\":{},\n\"a\":2}");
   ASSERT_THAT(parsed, IsOk());
   EXPECT_EQ(parsed->document->ToJson(), R"({"b":{}})");
-  EXPECT_THAT(parsed->problems, ElementsAre(RecordProblem{"a", 3, "is not a JSON object"}));
+  EXPECT_THAT(parsed->problems,
+              ElementsAre(RecordProblem{"a", 3, "is not a JSON object", "\"a\":2", ""}));
 }
 
 TEST(ParseDocumentTest, ALastValueThatIsGoodStandsInTheFirstPlaceWithoutAProblem) {
@@ -208,7 +245,8 @@ TEST(ParseDocumentTest, HugeNumbersBesideNanAndProblemsKeepTheirPlaces) {
       ParseDocument(R"({"a":{"x":1e400},"b":{"x":NaN,"y":1e401},"c":{"x":-1e402,"y":5}})");
   ASSERT_THAT(parsed, IsOk());
   EXPECT_EQ(parsed->document->ToJson(), R"({"a":{"x":1e400},"c":{"x":-1e402,"y":5}})");
-  EXPECT_THAT(parsed->problems, ElementsAre(RecordProblem{"b", 1, "holds NaN"}));
+  EXPECT_THAT(parsed->problems,
+              ElementsAre(RecordProblem{"b", 1, "holds NaN", R"("b":{"x":NaN,"y":1e401})", "a"}));
 }
 
 TEST(ParseDocumentTest, ControlCharactersAreEscapedMinimally) {

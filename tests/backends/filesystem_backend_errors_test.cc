@@ -44,8 +44,10 @@ TEST_F(FileSystemBackendErrorsTest, TheLimitsOfRecordsApply) {
   ASSERT_OK_AND_ASSIGN(const SnapshotPtr snapshot, V2("clip"));
   EXPECT_THAT(NamesOf(*snapshot->document), ElementsAre("small"));
   EXPECT_THAT(snapshot->problems,
-              ElementsAre(RecordProblem{"large", 1, "larger than 12 bytes"},
-                          RecordProblem{"deep", 1, "nested more than 2 levels deep"}));
+              ElementsAre(RecordProblem{"large", 1, "larger than 12 bytes",
+                                        R"("large": {"x": "0123456789"})", "small"},
+                          RecordProblem{"deep", 1, "nested more than 2 levels deep",
+                                        R"("deep": {"y": [[]]})", "small"}));
 }
 
 TEST_F(FileSystemBackendErrorsTest, AFifoInPlaceOfADocumentIsDataLossAndDoesNotBlock) {

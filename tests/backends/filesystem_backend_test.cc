@@ -148,8 +148,9 @@ TEST_F(FileSystemBackendTest, ABadRecordIsAProblemWithItsLine) {
   dir_.Write("clip.json", "{\"a\": {},\n\"b\": 7,\n\"c\": {\"x\": NaN}}");
   ASSERT_OK_AND_ASSIGN(const SnapshotPtr snapshot, V2("clip"));
   EXPECT_THAT(NamesOf(*snapshot->document), ElementsAre("a"));
-  EXPECT_THAT(snapshot->problems, ElementsAre(RecordProblem{"b", 2, "is not a JSON object"},
-                                              RecordProblem{"c", 3, "holds NaN"}));
+  EXPECT_THAT(snapshot->problems,
+              ElementsAre(RecordProblem{"b", 2, "is not a JSON object", "\"b\": 7", "a"},
+                          RecordProblem{"c", 3, "holds NaN", "\"c\": {\"x\": NaN}", "a"}));
 }
 
 TEST_F(FileSystemBackendTest, LegacyAndV2AreIndependentAndMayDiffer) {

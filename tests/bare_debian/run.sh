@@ -104,11 +104,12 @@ edit_and_look() {
   grep -q 'Harbour Light' "$system/events"
 }
 
+# The shell of the watch replaces itself by it, so its process id is the one to end.
 expect_event() {
-  ctl watch -o jsonl >"$system/events" 2>>"$log" &
-  local -r watcher=$!
+  inside 'echo $$ >/watch.pid; cd /modelref; exec build/bin/modelrefctl --server 127.0.0.1:50951 watch -o jsonl' \
+    >"$system/events" 2>>"$log" &
   wait_until 30 edit_and_look || die "no event for the edit of a file"
-  kill "$watcher" 2>/dev/null || true
+  kill "$(cat "$system/watch.pid")" 2>/dev/null || true
 }
 
 main() {

@@ -79,6 +79,7 @@ class FakeReference final : public v1::ReferenceService::Service {
   FAKE_STREAM(FetchAllCategories, fetch_all)
   FAKE_UNARY(GetModel, v1, get_model)
   FAKE_UNARY(ListModels, v1, list_models)
+  FAKE_STREAM(GetDelta, get_delta)
   FAKE_UNARY(GetCategoryStatistics, v1, statistics)
 
  private:

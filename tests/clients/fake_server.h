@@ -33,6 +33,7 @@ struct FakeHandlers {
   StreamHandler<v1::FetchAllCategoriesRequest, v1::FetchAllCategoriesResponse> fetch_all;
   UnaryHandler<v1::GetModelRequest, v1::GetModelResponse> get_model;
   UnaryHandler<v1::ListModelsRequest, v1::ListModelsResponse> list_models;
+  StreamHandler<v1::GetDeltaRequest, v1::GetDeltaResponse> get_delta;
   UnaryHandler<v1::GetCategoryStatisticsRequest, v1::GetCategoryStatisticsResponse> statistics;
   StreamHandler<v1::WatchRequest, v1::WatchResponse> watch;
   UnaryHandler<v1::GetHeadRequest, v1::GetHeadResponse> get_head;

@@ -134,11 +134,5 @@ TEST_F(ModelrefctlServerTest, WatchTellsAfterARestartWhatItMissedAndNothingElse)
   EXPECT_TRUE(absl::StrContains(watch->err(), "connected again")) << watch->err();
 }
 
-TEST_F(ModelrefctlServerTest, PositionThatTheServerCannotResumeIsItsAnswer) {
-  const auto watch = Start({"watch", "--since", "1"});
-  EXPECT_EQ(watch->Wait(), 1);
-  EXPECT_TRUE(absl::StrContains(watch->err(), "NOT_BUILT")) << watch->err();
-}
-
 }  // namespace
 }  // namespace modelref

@@ -189,23 +189,39 @@ TEST_F(RealCatalogueTest, WhatTheCallerHoldsIsNotSentAgain) {
 TEST_F(RealCatalogueTest, WhatIsNotBuiltSaysSo) {
   v1::GetCategoryRequest request;
   request.set_category("clip");
-  request.mutable_read()->mutable_min_position()->set_revision(1);
-  EXPECT_THAT(server_->client().GetCategory(request), HasReason("NOT_BUILT"));
-  request.mutable_read()->Clear();
   request.mutable_read()->mutable_at_position()->set_revision(1);
   EXPECT_THAT(server_->client().GetCategory(request), HasReason("NOT_BUILT"));
   request.mutable_read()->mutable_at_time()->set_seconds(1);
   EXPECT_THAT(server_->client().GetCategory(request), HasReason("NOT_BUILT"));
   request.clear_read();
   EXPECT_THAT(server_->client().GetCategory(request), IsOk());
+}
 
+TEST_F(RealCatalogueTest, AReadMayAskForAPositionAndGetsADeltaFromThere) {
+  v1::GetCategoryRequest request;
+  request.set_category("clip");
+  ASSERT_OK_AND_ASSIGN(const auto first, server_->client().GetCategory(request));
+  v1::Position* position = request.mutable_read()->mutable_min_position();
+  position->set_epoch(first.header().epoch());
+  position->set_revision(first.header().revision());
+  EXPECT_THAT(server_->client().GetCategory(request), IsOk());
   const auto stub = v1::ReferenceService::NewStub(
       grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials()));
   grpc::ClientContext context;
-  const auto reader = stub->GetDelta(&context, v1::GetDeltaRequest());
-  v1::GetDeltaResponse response;
-  EXPECT_FALSE(reader->Read(&response));
-  EXPECT_EQ(reader->Finish().error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  v1::GetDeltaRequest since;
+  since.set_category("clip");
+  *since.mutable_since() = *position;
+  since.set_base_etag(first.etag());
+  const auto reader = stub->GetDelta(&context, since);
+  v1::GetDeltaResponse header;
+  v1::GetDeltaResponse end;
+  v1::GetDeltaResponse none;
+  ASSERT_TRUE(reader->Read(&header));
+  ASSERT_TRUE(reader->Read(&end));
+  EXPECT_FALSE(reader->Read(&none));
+  EXPECT_EQ(header.delta_header().etag(), first.etag());
+  EXPECT_TRUE(end.has_category_end());
+  EXPECT_TRUE(reader->Finish().ok());
 }
 
 TEST_F(RealCatalogueTest, UnknownNamesAreNotFoundWithAReason) {

@@ -13,6 +13,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backends/base/clock.h"
+#include "backends/base/durable_file.h"
+#include "backends/base/json.h"
+#include "tests/e2e/modelrefctl_child.h"
 #include "tests/e2e/modelrefd_child.h"
 #include "tests/testing/event.h"
 #include "tests/testing/status_matchers.h"
@@ -24,7 +27,9 @@ namespace fs = std::filesystem;
 using ::modelref::testing::Eventually;
 using ::modelref::testing::kDeadline;
 using ::modelref::testing::Models;
+using ::modelref::testing::RunShell;
 using ::modelref::testing::ServerChild;
+using ::modelref::testing::ShellResult;
 using ::modelref::testing::TempDir;
 
 class ServerEditsTest : public ::testing::Test {
@@ -97,6 +102,23 @@ class ServerEditsTest : public ::testing::Test {
     }
     return v1::DOCUMENT_STATE_OK;  // Only what is not as it should be needs to be listed.
   }
+  v1::HeldEdit OnlyHeldEdit() {
+    const auto list = server_->client().ListHeldEdits(v1::ListHeldEditsRequest());
+    EXPECT_TRUE(list.ok()) << list.status();
+    if (!list.ok() || list->edits_size() != 1) {
+      ADD_FAILURE() << "not one held edit";
+      return v1::HeldEdit();
+    }
+    return list->edits(0);
+  }
+  // How many models the file of clip holds; -1 when it is no document.
+  int ModelsInFile() {
+    const auto text = ReadFileToString(data_.PathOf("clip.json"), 1 << 20);
+    if (!text.ok()) return -1;
+    const auto json = ParseJson(*text);
+    return json.ok() && json->AsObject() != nullptr ? static_cast<int>(json->AsObject()->size())
+                                                    : -1;
+  }
   absl::StatusOr<v1::GetCategoryResponse> Refreshed() {
     v1::GetCategoryRequest request;
     request.set_category("clip");
@@ -126,16 +148,44 @@ TEST_F(ServerEditsTest, FileWrittenInPlaceIsToldWithinASecond) {
   EXPECT_LT(elapsed, absl::Seconds(2));
 }
 
-TEST_F(ServerEditsTest, RemovalOfMoreThanHalfWaits) {
+TEST_F(ServerEditsTest, RemovalOfMoreThanHalfWaitsUntilItIsAccepted) {
   data_.Write("clip.json", Models(8, 12));
   ASSERT_TRUE(Eventually([&] { return Summary().stale(); }));
   EXPECT_EQ(Summary().model_count(), 12);
   EXPECT_EQ(HealthOfClip(), v1::DOCUMENT_STATE_EDIT_HELD);
   EXPECT_TRUE(absl::StrContains(server_->HttpGet("/healthz"), "clip"));
   EXPECT_EQ(server_->LogLines("warning", "store.edit_held").size(), 1) << server_->process().err();
-  data_.Write("clip.json", Models(6, 12));
-  ASSERT_TRUE(Eventually([&] { return !Summary().stale(); }));
-  EXPECT_EQ(Summary().model_count(), 7);
+  // The bytes are safe, and the file shows what is served.
+  EXPECT_TRUE(Eventually([&] { return ModelsInFile() == 12; }));
+  const v1::HeldEdit edit = OnlyHeldEdit();
+  EXPECT_EQ(edit.deletes(), 7u);
+  EXPECT_EQ(edit.reason(), v1::HELD_REASON_MASS_REMOVAL);
+  v1::AcceptEditRequest accept;
+  accept.set_edit_id(edit.edit_id());
+  accept.set_if_content_sha256(edit.content_sha256());
+  ASSERT_OK_AND_ASSIGN(const auto accepted, server_->client().AcceptEdit(accept));
+  EXPECT_EQ(accepted.position().revision(), accepted.header().revision());
+  EXPECT_EQ(Summary().model_count(), 5);
+  EXPECT_TRUE(Eventually([&] { return !Summary().stale(); }));
+  EXPECT_TRUE(Eventually([&] { return ModelsInFile() == 5; }));
+  ASSERT_OK_AND_ASSIGN(const auto again, server_->client().AcceptEdit(accept));
+  EXPECT_EQ(again.position().revision(), accepted.position().revision());
+  EXPECT_EQ(again.etag(), accepted.etag());
+}
+
+TEST_F(ServerEditsTest, AHeldEditCanBeDiscardedFromTheCommandLine) {
+  data_.Write("clip.json", Models(8, 12));
+  ASSERT_TRUE(Eventually([&] { return Summary().stale(); }));
+  const std::string id = OnlyHeldEdit().edit_id();
+  const std::string ctl = "modelrefctl --server " + server_->address() + " category ";
+  const ShellResult held = RunShell(ctl + "held -o name");
+  EXPECT_EQ(held.out, id + "\n") << held.err;
+  const ShellResult discard = RunShell(ctl + "accept " + id + " --discard");
+  EXPECT_EQ(discard.code, 0) << discard.err;
+  EXPECT_TRUE(Eventually([&] { return !Summary().stale(); }));
+  EXPECT_EQ(Summary().model_count(), 12);
+  EXPECT_EQ(RunShell(ctl + "accept " + id).code, 5);
+  EXPECT_EQ(RunShell(ctl + "accept nothing").code, 3);
 }
 
 TEST_F(ServerEditsTest, WatchersAreToldThatADocumentIsMarkedAndThatItHealed) {

@@ -207,17 +207,19 @@ TEST_F(AdminServiceTest, WhoAmITellsRolesAndWhetherAnybodyIsIdentified) {
   EXPECT_TRUE(me.authentication_off());
 }
 
-TEST_F(AdminServiceTest, HeldEditsAreNotRegisteredYet) {
+TEST_F(AdminServiceTest, EveryMethodIsRegistered) {
   MethodTable methods;
   AdminService service = MakeService();
   service.Register(&methods);
   std::vector<std::string> names;
   for (const MethodEntry& entry : methods.entries()) names.push_back(entry.method);
-  EXPECT_THAT(names, ElementsAre("/modelref.v1.AdminService/GetServerInfo",
-                                 "/modelref.v1.AdminService/CheckDependencies",
-                                 "/modelref.v1.AdminService/WarmCache",
-                                 "/modelref.v1.AdminService/MarkStale",
-                                 "/modelref.v1.AdminService/WhoAmI"));
+  EXPECT_THAT(
+      names,
+      ElementsAre("/modelref.v1.AdminService/GetServerInfo",
+                  "/modelref.v1.AdminService/CheckDependencies",
+                  "/modelref.v1.AdminService/WarmCache", "/modelref.v1.AdminService/MarkStale",
+                  "/modelref.v1.AdminService/ListHeldEdits", "/modelref.v1.AdminService/AcceptEdit",
+                  "/modelref.v1.AdminService/WhoAmI"));
 }
 
 TEST_F(AdminServiceTest, HealthNamesEveryDocumentThatIsNotItsSource) {

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "backends/base/failpoint.h"
 #include "service/config.h"
 
 namespace modelref {
@@ -86,7 +87,8 @@ TEST(ConfigFlagsTest, EveryFlagOfASettingNamesOneThatExists) {
 TEST(ConfigFlagsTest, VersionIsOneLine) {
   const StartDecision start = Load({"--version"});
   EXPECT_EQ(start.exit_code, 0);
-  EXPECT_EQ(start.out, "modelrefd " + std::string(ProgramVersion()) + "\n");
+  EXPECT_EQ(start.out, "modelrefd " + std::string(ProgramVersion()) +
+                           (FailpointsBuilt() ? " with failpoints\n" : "\n"));
 }
 
 TEST(ConfigFlagsTest, PrintConfigShowsValueAndOrigin) {
@@ -132,7 +134,8 @@ TEST(ConfigFlagsTest, CheckConfigStartsNothingAndTellsWarnings) {
 
 TEST(ConfigFlagsTest, UnknownVariablesOfOursAreWarnedAbout) {
   const StartDecision start =
-      Load({"--data-dir=/d"}, {{"MODELREF_LISTN", "h:1"}, {"MODELREF_SERVER", "h:1"}});
+      Load({"--data-dir=/d"},
+           {{"MODELREF_LISTN", "h:1"}, {"MODELREF_SERVER", "h:1"}, {kFailpointsVariable, "x=log"}});
   ASSERT_TRUE(start.config.has_value()) << start.err;
   EXPECT_THAT(start.warnings,
               ElementsAre("unknown variable MODELREF_LISTN, did you mean \"MODELREF_LISTEN\"?"));

@@ -168,7 +168,7 @@ TEST(ConfigTest, UnbuiltFeaturesRefuseToStartInsteadOfBeingIgnored) {
         R"({"lifecycle":{"store":"sqlite"}})",
         R"({"tls":{"certificate_file":"/c","private_key_file":"/k"}})",
         R"({"store":{"history_retain":"24h"}})", R"({"sources":{"github_seed":true}})",
-        R"({"audit":{"max_segment_bytes":8192}})", R"({"mode":"replica"})"}) {
+        R"({"mode":"replica"})"}) {
     const StartDecision start = LoadFile(dir, json);
     EXPECT_EQ(start.exit_code, 2) << json;
     EXPECT_THAT(start.err, HasSubstr("not built yet in this version")) << json;

@@ -54,7 +54,7 @@ TEST_F(StatisticsServiceTest, TheStoreIsCountedFromOneRoot) {
   DocumentEdit edit;
   edit.key = key;
   edit.changes = {{"a", MakeRecord("a", R"({"name":"a"})")}, {"b", MakeRecord("b", "{}")}};
-  const uint64_t revision = store_.Commit("test", {edit});
+  const uint64_t revision = store_.Commit("test", {edit})->root->revision;
   store_.SetFreshness({"blip", Format::kV2}, FreshnessCause::kEditHeld, "");
   store_.SetDamage({"esrgan", Format::kV2}, absl::DataLossError("x"));
   const v1::StoreStatistics store = Get().store();
@@ -93,7 +93,15 @@ TEST_F(StatisticsServiceTest, BackendsKeepTheirOrderAndHistogram) {
 }
 
 TEST_F(StatisticsServiceTest, MethodsAreCountedByCode) {
-  sources_.hub = [] { return WatchHub::Statistics{.sessions = 2, .sessions_total = 9}; };
+  sources_.hub = [] {
+    WatchHub::Statistics hub;
+    hub.sessions = 2;
+    hub.sessions_total = 9;
+    hub.events = 30;
+    hub.folded = 4;
+    hub.resumes[v1::RESUME_KIND_COALESCED] = 5;
+    return hub;
+  };
   sources_.rpc = [] {
     RpcServerStats stats;
     stats.streams_refused = 4;
@@ -109,6 +117,9 @@ TEST_F(StatisticsServiceTest, MethodsAreCountedByCode) {
   EXPECT_EQ(statistics.hub().streams(), 2u);
   EXPECT_EQ(statistics.hub().streams_opened(), 9u);
   EXPECT_EQ(statistics.hub().streams_refused(), 4u);
+  EXPECT_EQ(statistics.hub().events(), 30u);
+  EXPECT_EQ(statistics.hub().coalesced(), 4u);
+  EXPECT_EQ(statistics.hub().resumed_coalesced(), 5u);
   ASSERT_EQ(statistics.methods_size(), 1);
   EXPECT_EQ(statistics.methods(0).in_flight(), 1u);
   ASSERT_EQ(statistics.methods(0).finished_size(), 2);
@@ -120,13 +131,20 @@ TEST_F(StatisticsServiceTest, MetricsShowTheSameStore) {
   store_.SetFreshness({"clip", Format::kV2}, FreshnessCause::kMarked, "");
   MetricsPage page;
   CollectStore(*store_.root(), &page);
-  CollectWatch({.sessions = 7}, &page);
+  WatchHub::Statistics watch;
+  watch.sessions = 7;
+  watch.resumes[v1::RESUME_KIND_EXACT] = 3;
+  watch.snapshots[v1::SNAPSHOT_REASON_INITIAL] = 2;
+  CollectWatch(watch, &page);
   CollectBuild("1.2.3", clock_.TimeNow(), &page);
   EXPECT_THAT(page.Render(),
               AllOf(HasSubstr("modelref_store_documents 30\n"),
                     HasSubstr("modelref_document_stale{category=\"clip\",format=\"v2\"} 1\n"),
                     HasSubstr("modelref_document_stale{category=\"blip\",format=\"v2\"} 0\n"),
                     HasSubstr("modelref_watch_streams 7\n"),
+                    HasSubstr("modelref_watch_resumes_total{kind=\"RESUME_KIND_EXACT\"} 3\n"),
+                    HasSubstr("modelref_watch_snapshots_total{reason=\"SNAPSHOT_REASON_INITIAL\"}"
+                              " 2\n"),
                     HasSubstr("modelref_start_time_seconds 1700000000\n"),
                     HasSubstr("modelref_build_info{version=\"1.2.3\"} 1\n")));
 }

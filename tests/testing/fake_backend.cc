@@ -24,6 +24,7 @@ absl::StatusOr<SnapshotPtr> ParseSnapshot(Format format, const std::string& json
   snapshot->problems = std::move(parsed->problems);
   snapshot->version = std::move(version);
   snapshot->source_bytes = json.size();
+  snapshot->content_sha256 = Sha256(json);
   if (format == Format::kLegacy) snapshot->source_text = std::make_shared<const std::string>(json);
   return SnapshotPtr(std::move(snapshot));
 }

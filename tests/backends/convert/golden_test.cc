@@ -9,7 +9,7 @@
 #include "backends/convert/legacy_to_v2.h"
 #include "backends/convert/text_legacy_document.h"
 #include "backends/convert/text_names.h"
-#include "tests/backends/convert/shared_data.h"
+#include "tests/testing/shared_data.h"
 #include "tests/testing/status_matchers.h"
 
 namespace modelref {

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/json.h"
-#include "tests/backends/convert/shared_data.h"
+#include "tests/testing/shared_data.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
 

@@ -126,7 +126,7 @@ absl::Status WatchOneChange(const v1::WatchRequest& request, grpc::ServerContext
   writer.Write(message);
   message.mutable_snapshot_begin();
   writer.Write(message);
-  message.mutable_snapshot_end();
+  message.mutable_snapshot_end()->set_digest(std::string(16, '\0'));  // Of no documents.
   writer.Write(message);
   message = Message(6);
   v1::WatchEvent* event = message.mutable_events()->add_events();
@@ -134,6 +134,7 @@ absl::Status WatchOneChange(const v1::WatchRequest& request, grpc::ServerContext
   event->set_category("clip");
   event->set_format(v1::FORMAT_V2);
   event->set_mod_revision(6);
+  event->set_etag(std::string(32, 'e'));
   event->add_changed_models("a model");
   event->mutable_commit_time()->set_seconds(1767323045);
   writer.Write(message);
@@ -150,7 +151,9 @@ TEST_F(ServerCommandsTest, WatchPrintsALinePerEventAndThePositionAtTheEnd) {
   EXPECT_EQ(result.out,
             R"({"kind":"event","epoch":"abababababababababababababababab","revision":6,)"
             R"("type":"EVENT_TYPE_INVALIDATED","category":"clip","format":"FORMAT_V2",)"
-            R"("mod_revision":6,"etag":"","prev_etag":"","size_bytes":0,"model_count":0,)"
+            R"("mod_revision":6,"etag":")"
+            "6565656565656565656565656565656565656565656565656565656565656565"
+            R"(","prev_etag":"","size_bytes":0,"model_count":0,)"
             R"("coalesced":0,"changed_models":["a model"],"keys_truncated":false,)"
             R"("recreated":false,"commit_time":"2026-01-02T03:04:05Z"})"
             "\n");

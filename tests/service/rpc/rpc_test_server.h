@@ -100,15 +100,23 @@ class TestServer {
   using Options = std::function<void(RpcServerOptions*)>;
   using Methods = std::function<void(MethodTable*)>;
 
-  explicit TestServer(const Methods& methods, const Options& change = nullptr) {
+  using Services = std::function<void(RpcServer&)>;
+
+  // `services` registers what needs the server itself.
+  explicit TestServer(const Methods& methods, const Options& change = nullptr,
+                      const Services& services = nullptr) {
     RpcServerOptions options;
     options.listen = {{"127.0.0.1:0", nullptr}};
     options.executor.threads = 2;
     if (change != nullptr) change(&options);
     server_ = std::make_unique<RpcServer>(std::move(options));
     methods(&server_->methods());
+    if (services != nullptr) services(*server_);
     start_status_ = server_->Start();
-    if (start_status_.ok()) channel_ = NewChannel();
+    if (!start_status_.ok()) return;
+    channel_ = NewChannel();
+    // A first connection may fail for reasons of the system, and calls would fail with it.
+    channel_->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(60));
   }
 
   const absl::Status& start_status() const { return start_status_; }

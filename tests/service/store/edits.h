@@ -34,12 +34,13 @@ inline DocumentEdit Edit(const DocumentKey& key, std::vector<RecordChange> chang
   return edit;
 }
 
-// One transaction; returns its revision.
+// One transaction; returns the revision after it, 0 when it failed.
 template <typename... Edits>
 uint64_t CommitTo(Store& store, Edits... edits) {
   std::vector<DocumentEdit> all;
   (all.push_back(std::move(edits)), ...);
-  return store.Commit("test", std::move(all));
+  const absl::StatusOr<CommitResult> result = store.Commit("test", std::move(all));
+  return result.ok() ? result->root->revision : 0;
 }
 
 // "name0", "name1", …: `count` of them, each set to `value`.

@@ -51,7 +51,7 @@ class FileWatcherTest : public ::testing::Test {
     options.settle_time = settle_time;
     options.on_poll = [this] { Count(&polls_); };
     watcher_ = std::make_unique<FileWatcher>(
-        options, source_, source_, RealClock(), [this](const DocumentKey& key) {
+        options, source_, source_, RealClock(), [this](const DocumentKey& key, FileWatcher::Cause) {
           MutexLock lock(&mutex_);
           ++judged_[key];
           std::ifstream file(source_.PathOf(key), std::ios::binary);
@@ -251,7 +251,8 @@ TEST_F(FileWatcherTest, DoneIsCalledWhenTheWatcherNeverStarted) {
   FileWatcher::Options options;
   options.keys = {kClip};
   int called = 0;
-  FileWatcher idle(options, source_, source_, RealClock(), [](const DocumentKey&) {});
+  FileWatcher idle(options, source_, source_, RealClock(),
+                   [](const DocumentKey&, FileWatcher::Cause) {});
   idle.Request(kClip, [&] { ++called; });
   idle.Stop();
   EXPECT_EQ(called, 1);

@@ -62,7 +62,7 @@ class SourceImporterTest : public ::testing::Test {
 
   FakeClock clock_;
   Store store_{{kClip, kLegacyClip}, clock_, Store::Options()};
-  SourceImporter importer_{store_};
+  SourceImporter importer_{store_, clock_, SourceImporter::Options()};
   CommittedTransactionPtr last_;
 };
 
@@ -270,6 +270,10 @@ TEST_F(SourceImporterTest, GarbageAtTheStartHealsToAnEmptyDocumentToo) {
   OfferError(kGarbage);
   OfferJson(kClip, "{}");
   EXPECT_THAT(State().damage, IsOk());
+  EXPECT_FALSE(State().freshness.stale());
+}
+
+TEST_F(SourceImporterTest, GarbageAtTheStartThatIsRemovedIsAnEmptyDocument) {
   OfferError(kGarbage);
   OfferError(kMissing);
   EXPECT_THAT(State().damage, IsOk());
@@ -285,18 +289,6 @@ TEST_F(SourceImporterTest, ADocumentTheStoreDoesNotHaveIsIgnored) {
   const RootPtr before = store_.root();
   OfferJson({"controlnet", Format::kV2}, DocumentJson({"a"}));
   EXPECT_EQ(store_.root(), before);
-}
-
-TEST(DiffDocumentsTest, UpdatesAndCreatesComeInOrderThenDeletes) {
-  const DocumentPtr before = MakeSnapshot(Format::kV2, DocumentJson({"a", "b", "c"}))->document;
-  const DocumentPtr after = MakeSnapshot(Format::kV2, DocumentJson({"d", "b"}, "new"))->document;
-  const std::vector<RecordChange> changes = DiffDocuments(*before, *after, {{"c", 1, "too deep"}});
-  ASSERT_THAT(changes, SizeIs(3));
-  EXPECT_EQ(changes[0].name, "d");
-  EXPECT_EQ(changes[1].name, "b");
-  EXPECT_NE(changes[1].after, nullptr);
-  EXPECT_EQ(changes[2].name, "a");
-  EXPECT_EQ(changes[2].after, nullptr);
 }
 
 }  // namespace

@@ -118,21 +118,35 @@ TEST_F(StoreTest, StepsOfOneEditSeeTheStepsBefore) {
   const std::vector<CommittedChange>& changes = history.front()->deltas.front().changes;
   ASSERT_EQ(changes.size(), 2u);
   EXPECT_TRUE(changes[0].existed);
-  EXPECT_EQ(changes[0].after, nullptr);
+  EXPECT_FALSE(changes[0].exists);
   EXPECT_FALSE(changes[1].existed);
 }
 
-TEST_F(StoreTest, AReplacementIsWholesaleAndTakesAnIdPerRecord) {
+TEST_F(StoreTest, AReplacementTakesAnIdPerRecordAndStampsThemAll) {
   DocumentEdit edit;
   edit.key = kClip;
   edit.replacement =
       testing::MakeSnapshot(Format::kV2, testing::DocumentJson({"a", "b"}))->document;
-  testing::MakeSnapshot(Format::kV2, testing::DocumentJson({"a", "b"}))->document;
   EXPECT_EQ(CommitTo(store_, std::move(edit)), 2u);
   const auto history = *store_.History(0, 2);
+  EXPECT_FALSE(history.front()->deltas.front().wholesale);
+  EXPECT_EQ(history.front()->deltas.front().changes.size(), 2u);
+  EXPECT_EQ(State(kClip).document->Find("a")->mod_revision, 2u);
+}
+
+TEST_F(StoreTest, AStepWithTooManyRecordsIsWholesale) {
+  CommitTo(store_, Edit(kClip, PutMany(1025, "1")));
+  const auto history = *store_.History(0, 1025);
   EXPECT_TRUE(history.front()->deltas.front().wholesale);
   EXPECT_THAT(history.front()->deltas.front().changes, IsEmpty());
-  EXPECT_EQ(State(kClip).document->Find("a")->mod_revision, 2u);
+}
+
+TEST_F(StoreTest, OnlyAnEmptyDocumentIsReplaced) {
+  CommitTo(store_, Edit(kClip, {Put("a", "1")}));
+  DocumentEdit edit;
+  edit.key = kClip;
+  edit.replacement = testing::MakeSnapshot(Format::kV2, testing::DocumentJson({"b"}))->document;
+  EXPECT_THAT(store_.Commit("test", {edit}), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(StoreTest, ADeltaSaysWhatWasBefore) {
@@ -236,13 +250,17 @@ TEST_F(StoreTest, ConcurrentCommitsEachReturnTheirOwnRevision) {
   EXPECT_EQ(returned.size(), 800u);
 }
 
-TEST_F(StoreTest, ACommitReturnsItsRevisionAlsoWhenAListenerCommits) {
+TEST_F(StoreTest, AListenerMayCommitWithoutWaiting) {
   bool again = true;
   store_.AddListener([&] {
     if (!std::exchange(again, false)) return;
-    CommitTo(store_, Edit(kImages, {Put("from", "listener")}));
+    TransactionRequest request{"listener", "", [](TransactionContext& context) {
+                                 return context.Edit(Edit(kImages, {Put("from", "listener")}));
+                               }};
+    store_.CommitAsync(std::move(request), [](const absl::StatusOr<CommitResult>&) {});
   });
   EXPECT_EQ(CommitTo(store_, Edit(kClip, {Put("a", "1")})), 1u);
+  CommitTo(store_, Edit(kClip, {Put("a", "1")}));  // Waits behind it.
   EXPECT_EQ(store_.root()->revision, 2u);
 }
 
@@ -343,13 +361,42 @@ TEST_F(StoreTest, DamageIsKeptUntilContentIsCommitted) {
   EXPECT_THAT(State(kClip).damage, IsOk());
 }
 
-TEST_F(StoreTest, TheSourceTextHasAnEtagOfItsOwn) {
+TEST_F(StoreTest, TheSourceTextHasAnEtagOfItsOwnAndTakesNoRevision) {
   const auto text = std::make_shared<const std::string>("{ }\n");
-  store_.SetSource(kLegacyClip, text, {{"bad", 3, "too deep"}});
-  EXPECT_EQ(State(kLegacyClip).source_text, text);
+  DocumentEdit edit = Edit(kLegacyClip, {});
+  edit.from_source = true;
+  edit.source_text = text;
+  edit.problems = {{"bad", 3, "too deep"}};
+  CommitTo(store_, edit);
+  EXPECT_EQ(*State(kLegacyClip).source_text, *text);
   EXPECT_EQ(State(kLegacyClip).source_etag, Sha256("{ }\n"));
   EXPECT_THAT(State(kLegacyClip).problems, ElementsAre(RecordProblem{"bad", 3, "too deep"}));
   EXPECT_EQ(store_.root()->revision, 0u);
+  EXPECT_TRUE(State(kLegacyClip).known);
+}
+
+TEST_F(StoreTest, AChangeThatIsNotFromTheSourceDropsItsTextAndKeepsItsProblems) {
+  DocumentEdit edit = Edit(kLegacyClip, {Put("a", "1")});
+  edit.from_source = true;
+  edit.source_text = std::make_shared<const std::string>("{}");
+  edit.problems = {{"bad", 3, "too deep"}};
+  CommitTo(store_, edit);
+  CommitTo(store_, Edit(kLegacyClip, {Put("a", "1")}));
+  EXPECT_NE(State(kLegacyClip).source_text, nullptr) << "nothing changed";
+  CommitTo(store_, Edit(kLegacyClip, {Put("a", "2")}));
+  EXPECT_EQ(State(kLegacyClip).source_text, nullptr);
+  EXPECT_EQ(State(kLegacyClip).problems.size(), 1u);
+}
+
+TEST_F(StoreTest, TwoEditsOfOneDocumentInOneTransactionAreRefused) {
+  EXPECT_THAT(store_.Commit("test", {Edit(kClip, {Put("a", "1")}), Edit(kClip, {Put("b", "1")})}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+  EXPECT_EQ(store_.root()->revision, 0u);
+}
+
+TEST_F(StoreTest, AnUnknownDocumentIsNotFound) {
+  EXPECT_THAT(store_.Commit("test", {Edit({"nothing", Format::kV2}, {Put("a", "1")})}),
+              StatusIs(absl::StatusCode::kNotFound));
 }
 
 }  // namespace

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "backends/base/etag.h"
+#include "backends/base/status_macros.h"
+#include "service/store/database.h"
 
 namespace modelref::testing {
 namespace {
@@ -48,8 +51,8 @@ CommitLog::CommitLog(const std::vector<DocumentKey>& keys) {
 
 uint64_t CommitLog::Append(const std::vector<DocumentEdit>& edits) {
   uint64_t revision = head();
-  LoggedState state = states_.rbegin()->second;
-  std::map<DocumentKey, std::shared_ptr<LoggedDocument>> changed;
+  const LoggedState& state = states_.rbegin()->second;
+  Documents changed;
   std::map<DocumentKey, std::set<std::string>> names;
   for (const DocumentEdit& edit : edits) {
     auto document = std::make_shared<LoggedDocument>(*state.at(edit.key));
@@ -60,7 +63,29 @@ uint64_t CommitLog::Append(const std::vector<DocumentEdit>& edits) {
     }
     if (names.count(edit.key) > 0) changed[edit.key] = std::move(document);
   }
-  if (changed.empty()) return revision;
+  if (!changed.empty()) Add(revision, std::move(changed), std::move(names));
+  return revision;
+}
+
+void CommitLog::Replay(uint64_t revision,
+                       const std::map<DocumentKey, std::vector<RecordChange>>& steps) {
+  const LoggedState& state = states_.rbegin()->second;
+  Documents changed;
+  std::map<DocumentKey, std::set<std::string>> names;
+  for (const auto& [key, changes] : steps) {
+    auto document = std::make_shared<LoggedDocument>(*state.at(key));
+    for (const RecordChange& change : changes) {
+      ApplyStep(change, &document->records);
+      names[key].insert(change.name);
+    }
+    changed[key] = std::move(document);
+  }
+  Add(revision, std::move(changed), std::move(names));
+}
+
+void CommitLog::Add(uint64_t revision, Documents changed,
+                    std::map<DocumentKey, std::set<std::string>> names) {
+  LoggedState state = states_.rbegin()->second;
   for (auto& [key, document] : changed) {
     document->mod_revision = revision;
     document->etag = EtagOf(document->records);
@@ -69,7 +94,6 @@ uint64_t CommitLog::Append(const std::vector<DocumentEdit>& edits) {
     state[key] = std::move(document);
   }
   states_.emplace(revision, std::move(state));
-  return revision;
 }
 
 const LoggedState* CommitLog::At(uint64_t revision) const {
@@ -94,6 +118,74 @@ std::set<std::string> CommitLog::Touched(const DocumentKey& key, uint64_t after,
     names.insert(at->second.begin(), at->second.end());
   }
   return names;
+}
+
+const LoggedDocument* CommitLog::Version(const DocumentKey& key, uint64_t mod_revision) const {
+  const LoggedState* state = At(mod_revision);
+  if (state == nullptr || state->count(key) == 0) return nullptr;
+  const LoggedDocument* document = state->at(key).get();
+  return document->mod_revision == mod_revision ? document : nullptr;
+}
+
+std::optional<uint64_t> CommitLog::Next(uint64_t revision) const {
+  const auto it = states_.upper_bound(revision);
+  return it == states_.end() ? std::nullopt : std::optional<uint64_t>(it->first);
+}
+
+absl::StatusOr<CommitLog> ReadCommitLog(Store& store) {
+  std::vector<DocumentKey> keys;
+  for (const auto& [key, state] : store.root()->documents) keys.push_back(key);
+  CommitLog log(keys);
+  RETURN_IF_ERROR(store.Query([&](Database& database) -> absl::Status {
+    ASSIGN_OR_RETURN(Statement query,
+                     database.Prepare("SELECT e.revision, d.category, d.format, e.name, e.after "
+                                      "FROM events e JOIN documents d ON d.id = e.document "
+                                      "ORDER BY e.id"));
+    std::map<DocumentKey, std::vector<RecordChange>> steps;
+    uint64_t revision = 0;
+    while (true) {
+      ASSIGN_OR_RETURN(const bool row, query.Step());
+      if (!steps.empty() && (!row || query.Unsigned(0) != revision)) {
+        log.Replay(revision, std::exchange(steps, {}));
+      }
+      if (!row) return absl::OkStatus();
+      revision = query.Unsigned(0);
+      const DocumentKey key{std::string(query.Bytes(1)), static_cast<Format>(query.Int(2))};
+      const std::string name(query.Bytes(3));
+      RecordPtr after;
+      if (!query.IsNull(4)) after = MakeRecord(name, std::string(query.Bytes(4)));
+      steps[key].push_back({name, std::move(after)});
+    }
+  }));
+  return log;
+}
+
+std::vector<std::string> CompareLogs(const CommitLog& one, const CommitLog& other) {
+  std::vector<std::string> differences;
+  uint64_t revision = 0;
+  while (true) {
+    const LoggedState* mine = one.At(revision);
+    const LoggedState* theirs = other.At(revision);
+    if (mine == nullptr || theirs == nullptr) {
+      differences.push_back(absl::StrCat("only one log has a transaction at ", revision));
+      return differences;
+    }
+    for (const auto& [key, document] : *mine) {
+      const auto it = theirs->find(key);
+      if (it != theirs->end() && it->second->records == document->records &&
+          it->second->mod_revision == document->mod_revision) {
+        continue;
+      }
+      differences.push_back(absl::StrCat(key.ToString(), " differs at ", revision));
+    }
+    const std::optional<uint64_t> next = one.Next(revision);
+    if (next != other.Next(revision)) {
+      differences.push_back(absl::StrCat("the transactions after ", revision, " differ"));
+      return differences;
+    }
+    if (!next.has_value()) return differences;
+    revision = *next;
+  }
 }
 
 }  // namespace modelref::testing

@@ -39,8 +39,14 @@ Violations CheckFilter(const WatchTrace& trace) {
 Violations CheckOrdered(const WatchTrace& trace) {
   Violations found;
   uint64_t last = 0;
+  std::string epoch;
   std::map<DocumentKey, uint64_t> mod_revisions;
   ForEachStep(trace, [&](const Step& step) {
+    if (step.message.header().epoch() != epoch) {
+      epoch = step.message.header().epoch();
+      last = 0;
+      mod_revisions.clear();
+    }
     const uint64_t revision = step.message.header().revision();
     if (revision < last) found.push_back(absl::StrCat(step.at, "the revision went back"));
     const bool completes = step.message.has_events() && !step.in_snapshot && !step.is_part;
@@ -66,6 +72,7 @@ Violations CheckUnique(const WatchTrace& trace) {
   Violations found;
   std::set<std::pair<DocumentKey, uint64_t>> told;
   ForEachStep(trace, [&](const Step& step) {
+    if (step.message.has_snapshot_begin()) told.clear();
     if (step.in_snapshot) return;
     for (const v1::WatchEvent& event : step.message.events().events()) {
       if (told.emplace(KeyOf(event), event.mod_revision()).second) continue;
@@ -79,6 +86,7 @@ Violations CheckBookmarks(const WatchTrace& trace, const CommitLog& log) {
   Violations found;
   uint64_t newest = 0;
   ForEachStep(trace, [&](const Step& step) {
+    if (step.message.has_snapshot_begin()) newest = 0;
     for (const v1::WatchEvent& event : step.message.events().events()) {
       if (!step.in_snapshot && event.mod_revision() <= newest) {
         found.push_back(absl::StrCat(step.at, KeyOf(event).ToString(), " is before a bookmark"));
@@ -118,6 +126,18 @@ Violations CheckChain(const WatchTrace& trace, const CommitLog& log) {
   return found;
 }
 
+Violations CheckEpochs(const WatchTrace& trace) {
+  Violations found;
+  std::string epoch;
+  ForEachStep(trace, [&](const Step& step) {
+    const std::string& now = step.message.header().epoch();
+    const bool may_change = step.message.has_created() || step.message.has_snapshot_begin();
+    if (now != epoch && !may_change) found.push_back(absl::StrCat(step.at, "the epoch changed"));
+    epoch = now;
+  });
+  return found;
+}
+
 Violations CheckAll(const WatchTrace& trace, const CommitLog& log) {
   Violations all;
   const auto add = [&](absl::string_view number, Violations found) {
@@ -130,6 +150,9 @@ Violations CheckAll(const WatchTrace& trace, const CommitLog& log) {
   add("V5 ", CheckBookmarks(trace, log));
   add("V7 ", CheckChain(trace, log));
   add("V8 ", CheckSnapshot(trace, log));
+  add("V9 ", CheckContent({&trace}, log));
+  add("V10 ", CheckEpochs(trace));
+  add("V11 ", CheckFuture(trace));
   return all;
 }
 

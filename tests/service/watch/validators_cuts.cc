@@ -78,12 +78,37 @@ Violations CheckCuts(const WatchTrace& trace, const CommitLog& log) {
   std::vector<v1::WatchEvent> told;
   ForEachStep(trace, [&](const Step& step) {
     if (step.in_snapshot) return;
+    const uint64_t revision = step.message.header().revision();
+    if (step.message.has_snapshot_begin()) {
+      // What the client had is forgotten.
+      position = revision;
+      told.clear();
+    }
     for (const v1::WatchEvent& event : step.message.events().events()) told.push_back(event);
     if (step.is_part) return;
-    const uint64_t revision = step.message.header().revision();
     CheckInterval(trace, log, position, revision, told, step.at, &found);
     position = revision;
     told.clear();
+  });
+  return found;
+}
+
+Violations CheckOneCutPerTransaction(const WatchTrace& trace, const CommitLog& log) {
+  Violations found;
+  ForEachStep(trace, [&](const Step& step) {
+    if (step.in_snapshot) return;
+    for (const v1::WatchEvent& event : step.message.events().events()) {
+      const uint64_t revision = step.message.header().revision();
+      if (!step.is_part && event.mod_revision() != revision) {
+        found.push_back(absl::StrCat(step.at, KeyOf(event).ToString(), " is of another cut"));
+      }
+      if (event.coalesced() != 1) {
+        found.push_back(absl::StrCat(step.at, KeyOf(event).ToString(), " is folded"));
+      }
+      if (log.Version(KeyOf(event), event.mod_revision()) == nullptr) {
+        found.push_back(absl::StrCat(step.at, KeyOf(event).ToString(), " did not change then"));
+      }
+    }
   });
   return found;
 }

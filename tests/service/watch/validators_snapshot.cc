@@ -34,6 +34,7 @@ class SnapshotCheck {
 
   void Begin(const Step& step) {
     begin_ = Revision(step);
+    missing_ = trace_.watched;
     state_ = log_.At(begin_);
     if (state_ == nullptr) Complain(step, "the snapshot is inside a transaction");
     if (step.message.snapshot_begin().document_count() != trace_.watched.size()) {

@@ -1,14 +1,18 @@
 #pragma once
 
+// A store with a hub, sessions that are read message by message, and the truth beside them.
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
 #include <optional>
 #include <set>
+#include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include <gtest/gtest.h>
-
-#include "absl/strings/str_cat.h"
 #include "service/watch/watch_session.h"
 #include "tests/service/store/edits.h"
 #include "tests/service/watch/commit_log.h"
@@ -16,70 +20,52 @@
 
 namespace modelref::testing {
 
-inline WatchPlan PlanFor(WatchPlan::Start start, std::set<DocumentKey> keys) {
-  WatchPlan plan;
-  plan.start = start;
-  plan.watched.keys = std::move(keys);
-  for (const DocumentKey& key : plan.watched.keys) {
-    absl::StrAppend(&plan.watched.signature, key.ToString(), ",");
-  }
-  return plan;
-}
+WatchPlan PlanFor(WatchPlan::Start start, std::set<DocumentKey> keys);
+// The same stream, continued after a message with this token, or at a position.
+WatchPlan ResumePlan(WatchPlan plan, const std::string& token);
+WatchPlan ResumePlan(WatchPlan plan, const Position& position);
 
-inline v1::WatchResponse Decode(const EncodedMessage& message) {
-  v1::WatchResponse response;
-  EXPECT_TRUE(response.ParseFromString(*message));
-  return response;
-}
+v1::WatchResponse Decode(const EncodedMessage& message);
+// The position a message stands at; without a chain.
+Position PositionOf(const v1::WatchResponse& message);
 
 // A session and all it said. Single-threaded.
 class SessionReader {
  public:
   SessionReader(WatchHub& hub, const WatchPlan& plan, absl::Time now,
-                const WatchSession::Options& options = {})
-      : session_(hub, plan, options, now) {
-    trace_.watched = plan.watched.keys;
-    trace_.known = plan.known;
-  }
+                const WatchSession::Options& options = {}, std::function<void()> wake = nullptr);
 
   // The next message, or none when the session is idle or finished.
   std::optional<v1::WatchResponse> Read(absl::Time now,
-                                        std::optional<v1::DrainReason> drain = std::nullopt) {
-    const WatchSession::Step step = session_.Next(now, drain);
-    finished_ = std::holds_alternative<WatchSession::Finished>(step);
-    if (const auto* idle = std::get_if<WatchSession::Idle>(&step)) idle_until_ = idle->until;
-    const auto* message = std::get_if<EncodedMessage>(&step);
-    if (message == nullptr) return std::nullopt;
-    size_bytes_ = (*message)->size();
-    trace_.messages.push_back(Decode(*message));
-    return trace_.messages.back();
-  }
-
+                                        std::optional<v1::DrainReason> drain = std::nullopt);
   // Everything until there is nothing to send at `now`.
-  std::vector<v1::WatchResponse> ReadAll(absl::Time now) {
-    std::vector<v1::WatchResponse> all;
-    while (std::optional<v1::WatchResponse> message = Read(now)) all.push_back(*message);
-    return all;
-  }
+  std::vector<v1::WatchResponse> ReadAll(absl::Time now);
 
   const WatchTrace& trace() const { return trace_; }
-  bool finished() const { return finished_; }
+  const WatchPlan& plan() const { return plan_; }
+  bool finished() const { return trace_.end.has_value(); }
+  absl::Status end() const { return trace_.end.value_or(absl::UnknownError("not over")); }
   absl::Time idle_until() const { return idle_until_; }
-  size_t size_bytes() const { return size_bytes_; }  // Of the newest message.
+  size_t size_bytes() const { return trace_.sizes.empty() ? 0 : trace_.sizes.back(); }
 
  private:
-  WatchSession session_;
+  const WatchPlan plan_;
+  std::unique_ptr<WatchSession> session_;
   WatchTrace trace_;
-  bool finished_ = false;
   absl::Time idle_until_;
-  size_t size_bytes_ = 0;
 };
 
 // A store, the log of what it must hold, and a hub.
 class WatchWorld {
  public:
-  WatchWorld(const std::vector<DocumentKey>& keys, Clock& clock, const Store::Options& options)
-      : store(keys, clock, options), hub(store, "node-1"), log(keys) {}
+  using MakeHub = std::function<std::unique_ptr<WatchHub>(Store&, PositionWaiter&)>;
+
+  // `make_hub` makes another hub than the real one.
+  WatchWorld(std::vector<DocumentKey> keys, Clock& clock, Store::Options options,
+             MakeHub make_hub = nullptr);
+
+  // Everything in memory goes. Sessions must be gone.
+  void Reopen();
 
   template <typename... Edits>
   uint64_t Commit(Edits... edits) {
@@ -87,16 +73,23 @@ class WatchWorld {
     (all.push_back(std::move(edits)), ...);
     return CommitAll(std::move(all));
   }
-  uint64_t CommitAll(std::vector<DocumentEdit> edits) {
-    const uint64_t expected = log.Append(edits);
-    const uint64_t revision = store.Commit("test", std::move(edits));
-    EXPECT_EQ(revision, expected);
-    return revision;
-  }
+  uint64_t CommitAll(std::vector<DocumentEdit> edits);
 
-  Store store;
-  WatchHub hub;
+  Store& store() { return *store_; }
+  PositionWaiter& positions() { return *positions_; }
+  WatchHub& hub() { return *hub_; }
+  const Store::Options& options() const { return options_; }
+
   CommitLog log;
+
+ private:
+  const std::vector<DocumentKey> keys_;
+  Clock& clock_;
+  const Store::Options options_;
+  const MakeHub make_hub_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<PositionWaiter> positions_;
+  std::unique_ptr<WatchHub> hub_;
 };
 
 }  // namespace modelref::testing

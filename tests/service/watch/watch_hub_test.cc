@@ -38,44 +38,38 @@ class WatchHubTest : public ::testing::Test {
   WatchWorld world_{{kClip, kImages}, clock_, {}};
 };
 
-TEST_F(WatchHubTest, SubscribersAreWokenByEachChangeUntilTheyLeave) {
-  int first = 0;
-  int second = 0;
-  WatchHub::Subscription stays(world_.hub, [&] { ++first; });
+TEST_F(WatchHubTest, OpenSessionsAreCountedUntilTheyAreGone) {
+  const WatchPlan plan = PlanFor(WatchPlan::Start::kNow, {kClip});
+  SessionReader stays(world_.hub(), plan, clock_.TimeNow());
   {
-    WatchHub::Subscription leaves(world_.hub, [&] { ++second; });
-    EXPECT_EQ(world_.hub.statistics().sessions, 2u);
-    world_.Commit(Edit(kClip, {Put("a", "1")}));
-    world_.store.SetFreshness(kClip, FreshnessCause::kMarked, "");
+    SessionReader leaves(world_.hub(), plan, clock_.TimeNow());
+    EXPECT_EQ(world_.hub().statistics().sessions, 2u);
   }
-  world_.Commit(Edit(kClip, {Put("a", "2")}));
-  EXPECT_EQ(first, 3);
-  EXPECT_EQ(second, 2);
-  EXPECT_EQ(world_.hub.statistics().sessions, 1u);
-  EXPECT_EQ(world_.hub.statistics().sessions_total, 2u);
+  EXPECT_EQ(world_.hub().statistics().sessions, 1u);
+  EXPECT_EQ(world_.hub().statistics().sessions_total, 2u);
 }
 
 TEST_F(WatchHubTest, ACutIsEncodedOncePerClassOfFilter) {
   std::vector<std::unique_ptr<SessionReader>> readers;
   for (int i = 0; i < 10; ++i) {
     readers.push_back(std::make_unique<SessionReader>(
-        world_.hub, PlanFor(WatchPlan::Start::kNow, {kClip}), clock_.TimeNow()));
+        world_.hub(), PlanFor(WatchPlan::Start::kNow, {kClip}), clock_.TimeNow()));
     readers.back()->ReadAll(clock_.TimeNow());
   }
   WatchPlan inline_plan = PlanFor(WatchPlan::Start::kNow, {kClip});
   inline_plan.inline_delta = true;
-  SessionReader other(world_.hub, inline_plan, clock_.TimeNow());
+  SessionReader other(world_.hub(), inline_plan, clock_.TimeNow());
   other.ReadAll(clock_.TimeNow());
   world_.Commit(Edit(kClip, {Put("a", "1")}));
   for (const auto& reader : readers) EXPECT_THAT(reader->ReadAll(clock_.TimeNow()), SizeIs(1));
   EXPECT_THAT(other.ReadAll(clock_.TimeNow()), SizeIs(1));
-  EXPECT_EQ(world_.hub.statistics().cuts_encoded, 2u);
-  EXPECT_EQ(world_.hub.statistics().cuts_shared, 9u);
-  EXPECT_EQ(world_.hub.statistics().messages, 11u + 11u);
+  EXPECT_EQ(world_.hub().statistics().cuts_encoded, 2u);
+  EXPECT_EQ(world_.hub().statistics().cuts_shared, 9u);
+  EXPECT_EQ(world_.hub().statistics().messages, 11u + 11u);
 }
 
 TEST_F(WatchHubTest, WhatIsSharedIsForgottenInTimeAndStaysRight) {
-  SessionReader reader(world_.hub, PlanFor(WatchPlan::Start::kNow, {kClip}), clock_.TimeNow());
+  SessionReader reader(world_.hub(), PlanFor(WatchPlan::Start::kNow, {kClip}), clock_.TimeNow());
   reader.ReadAll(clock_.TimeNow());
   for (int i = 0; i < 500; ++i) {
     world_.Commit(Edit(kClip, {Put("a", absl::StrCat(i))}));
@@ -90,7 +84,7 @@ class ReadingThread {
   ReadingThread(WatchHub& hub, Clock& clock, const WatchPlan& plan)
       : clock_(clock),
         session_(hub, plan, clock.TimeNow()),
-        subscription_(hub, [this] { Wake(); }),
+        subscription_(hub.changes(), [this] { Wake(); }),
         thread_([this] { Run(); }) {}
 
   // Waits until the stream has told everything up to `revision`.
@@ -130,7 +124,7 @@ class ReadingThread {
   CondVar changed_;
   bool woken_ ABSL_GUARDED_BY(mutex_) = false;
   std::atomic<uint64_t> last_{std::numeric_limits<uint64_t>::max()};
-  WatchHub::Subscription subscription_;
+  ChangeSignal::Subscription subscription_;
   std::thread thread_;
 };
 
@@ -150,14 +144,14 @@ TEST_F(WatchHubTest, ThreadsOfSessionsFollowACommittingThread) {
     WatchPlan plan = PlanFor(i % 2 == 0 ? WatchPlan::Start::kNow : WatchPlan::Start::kSnapshot,
                              {kClip, kImages});
     plan.inline_delta = i % 4 < 2;
-    readers.push_back(std::make_unique<ReadingThread>(world_.hub, clock_, plan));
+    readers.push_back(std::make_unique<ReadingThread>(world_.hub(), clock_, plan));
   }
   std::thread committer([&] {
     for (int i = 0; i < kCommits; ++i) world_.CommitAll(NumberedEdits(i));
   });
   std::thread marker([&] {
     for (int i = 0; i < kCommits; ++i) {
-      world_.store.SetFreshness(kClip, static_cast<FreshnessCause>(i % 3), "");
+      world_.store().SetFreshness(kClip, static_cast<FreshnessCause>(i % 3), "");
     }
   });
   committer.join();
@@ -172,24 +166,6 @@ TEST_F(WatchHubTest, ThreadsOfSessionsFollowACommittingThread) {
     EXPECT_EQ(client.revision(), world_.log.head());
     EXPECT_THAT(client.Compare(), IsEmpty());
   }
-}
-
-TEST_F(WatchHubTest, SubscriptionsComeAndGoWhileTheStoreChanges) {
-  std::atomic<bool> done{false};
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i) {
-    threads.emplace_back([&] {
-      do {
-        auto alive = std::make_unique<std::atomic<int>>(0);
-        WatchHub::Subscription subscription(world_.hub, [&alive] { ++*alive; });
-        (void)world_.hub.statistics();
-      } while (!done);
-    });
-  }
-  for (int i = 0; i < 500; ++i) world_.CommitAll(NumberedEdits(i));
-  done = true;
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(world_.hub.statistics().sessions, 0u);
 }
 
 }  // namespace

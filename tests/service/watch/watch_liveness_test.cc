@@ -31,10 +31,10 @@ class WatchLivenessTest : public ::testing::Test {
  protected:
   absl::Time Now() { return clock_.TimeNow(); }
   SessionReader Open(WatchPlan::Start start, const WatchSession::Options& options = {}) {
-    return SessionReader(world_.hub, PlanFor(start, {kClip, kImages}), Now(), options);
+    return SessionReader(world_.hub(), PlanFor(start, {kClip, kImages}), Now(), options);
   }
   void MarkStale(const DocumentKey& key, const std::string& detail) {
-    world_.store.SetFreshness(key, FreshnessCause::kRefreshFailed, detail);
+    world_.store().SetFreshness(key, FreshnessCause::kRefreshFailed, detail);
   }
   void ExpectValid(const SessionReader& reader) {
     EXPECT_THAT(CheckAll(reader.trace(), world_.log), IsEmpty());
@@ -80,7 +80,7 @@ TEST_F(WatchLivenessTest, OnlyTheNewestFreshnessOfADocumentIsTold) {
   MarkStale(kClip, "first");
   MarkStale(kImages, "other");
   MarkStale(kClip, "second");
-  world_.store.SetFreshness(kImages, FreshnessCause::kNone, "");
+  world_.store().SetFreshness(kImages, FreshnessCause::kNone, "");
   const auto messages = reader.ReadAll(Now());
   ASSERT_THAT(messages, SizeIs(2));
   EXPECT_EQ(messages[0].freshness().detail(), "second");

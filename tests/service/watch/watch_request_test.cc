@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "service/watch/watch_hub.h"
 #include "tests/testing/status_matchers.h"
 
 namespace modelref {
@@ -97,7 +98,7 @@ TEST_F(WatchRequestTest, AnUnknownFormatIsRefused) {
   EXPECT_THAT(Plan(), StatusIs(kInvalid));
 }
 
-TEST_F(WatchRequestTest, EqualSetsHaveEqualSignaturesAndOthersDoNot) {
+TEST_F(WatchRequestTest, EqualFiltersHaveEqualSignaturesAndOthersDoNot) {
   const auto signature = [&](const std::vector<std::string>& names, v1::Format format) {
     request_.mutable_filter()->Clear();
     for (const std::string& name : names) request_.mutable_filter()->add_categories(name);
@@ -105,7 +106,9 @@ TEST_F(WatchRequestTest, EqualSetsHaveEqualSignaturesAndOthersDoNot) {
     return Plan()->watched.signature;
   };
   const std::string both = signature({"clip", "controlnet"}, v1::FORMAT_V2);
-  EXPECT_EQ(both, signature({"controlnet", "clip", "absent"}, v1::FORMAT_V2));
+  EXPECT_EQ(both, signature({"controlnet", "clip", "clip.json"}, v1::FORMAT_V2));
+  EXPECT_NE(both, signature({"controlnet", "clip", "absent"}, v1::FORMAT_V2))
+      << "its tokens are others";
   EXPECT_NE(both, signature({"clip"}, v1::FORMAT_V2));
   EXPECT_NE(both, signature({"clip", "controlnet"}, v1::FORMAT_LEGACY));
 }
@@ -137,13 +140,91 @@ TEST_F(WatchRequestTest, AKnownEtagHas32Bytes) {
   }
 }
 
-TEST_F(WatchRequestTest, StartsThatAreNotBuiltAreRefusedAndNotIgnored) {
+TEST_F(WatchRequestTest, AStreamMayContinueAfterAPosition) {
+  v1::Position* position = request_.mutable_position();
+  position->set_epoch("0123456789abcdef");
+  position->set_revision(7);
+  ASSERT_OK_AND_ASSIGN(WatchPlan plan, Plan());
+  EXPECT_EQ(plan.start, WatchPlan::Start::kResume);
+  EXPECT_EQ(plan.resume.position.revision, 7u);
+  EXPECT_EQ(plan.resume.position.epoch[1], '1');
+  EXPECT_EQ(plan.resume.position.chain, std::nullopt);
+  EXPECT_EQ(plan.resume.documents_hash, std::nullopt);
+  position->set_chain("01234567");
+  ASSERT_OK_AND_ASSIGN(plan, Plan());
+  ASSERT_TRUE(plan.resume.position.chain.has_value());
+  EXPECT_EQ((*plan.resume.position.chain)[7], '7');
+}
+
+TEST_F(WatchRequestTest, APositionOfWrongSizesIsABadStart) {
   request_.mutable_position()->set_revision(7);
-  EXPECT_THAT(Plan(), StatusIs(absl::StatusCode::kUnimplemented));
-  EXPECT_THAT(Plan(), HasReason("NOT_BUILT"));
+  EXPECT_THAT(Plan(), StatusIs(kInvalid, HasSubstr("position.epoch")));
+  EXPECT_THAT(Plan(), HasReason("BAD_START"));
+  request_.mutable_position()->set_epoch(std::string(16, 'e'));
+  request_.mutable_position()->set_chain("seven by");
+  EXPECT_THAT(Plan(), IsOk());
+  request_.mutable_position()->set_chain("seven b");
+  EXPECT_THAT(Plan(), StatusIs(kInvalid, HasSubstr("position.chain")));
+}
+
+TEST_F(WatchRequestTest, ATokenContinuesTheStreamItWasMadeFor) {
+  request_.mutable_filter()->add_categories("clip");
+  request_.mutable_filter()->add_categories("not_yet");
+  ASSERT_OK_AND_ASSIGN(const WatchPlan first, Plan());
+  Position position;
+  position.revision = 9;
+  position.chain = ChainPrefix{1, 2, 3};
+  request_.set_resume_token(WatchHub::TokenFor(position, first.watched));
+  request_.mutable_filter()->clear_categories();
+  request_.mutable_filter()->add_categories("not_yet");
+  request_.mutable_filter()->add_categories("clip");
+  ASSERT_OK_AND_ASSIGN(const WatchPlan plan, Plan());
+  EXPECT_EQ(plan.start, WatchPlan::Start::kResume);
+  EXPECT_EQ(plan.resume.position, position);
+  EXPECT_EQ(plan.resume.documents_hash, plan.watched.documents_hash);
+}
+
+TEST_F(WatchRequestTest, ATokenOfAnotherFilterIsRefused) {
+  ASSERT_OK_AND_ASSIGN(const WatchPlan all, Plan());
+  request_.set_resume_token(WatchHub::TokenFor(Position(), all.watched));
+  EXPECT_THAT(Plan(), IsOk());
+  request_.mutable_filter()->add_categories("clip");
+  EXPECT_THAT(Plan(), StatusIs(kInvalid, HasSubstr("another filter")));
+  EXPECT_THAT(Plan(), HasReason("BAD_RESUME_TOKEN"));
+  request_.mutable_filter()->clear_categories();
+  request_.mutable_filter()->add_formats(v1::FORMAT_LEGACY);
+  EXPECT_THAT(Plan(), HasReason("BAD_RESUME_TOKEN"));
+}
+
+TEST_F(WatchRequestTest, ATokenThatIsDamagedIsRefused) {
   request_.set_resume_token("token");
-  EXPECT_THAT(Plan(), StatusIs(absl::StatusCode::kUnimplemented));
-  EXPECT_THAT(Plan(), HasReason("NOT_BUILT"));
+  EXPECT_THAT(Plan(), StatusIs(kInvalid));
+  EXPECT_THAT(Plan(), HasReason("BAD_RESUME_TOKEN"));
+}
+
+TEST_F(WatchRequestTest, TheTokenOfAFilterStaysGoodWhenCategoriesAreAdded) {
+  ASSERT_OK_AND_ASSIGN(const WatchPlan before, Plan());
+  ExtraCategory extra;
+  extra.name = "later";
+  registry_ = *CategoryRegistry::Create({extra});
+  request_.set_resume_token(WatchHub::TokenFor(Position(), before.watched));
+  ASSERT_OK_AND_ASSIGN(const WatchPlan after, Plan());
+  EXPECT_NE(after.watched.documents_hash, *after.resume.documents_hash)
+      << "the session has to tell of the new category";
+}
+
+TEST_F(WatchRequestTest, WhatToDoAtAGapIsReadAndUnknownWordsAreRefused) {
+  EXPECT_FALSE(Plan()->fail_on_gap);
+  request_.set_on_gap(v1::ON_GAP_FAIL);
+  EXPECT_TRUE(Plan()->fail_on_gap);
+  request_.set_on_gap(static_cast<v1::OnGap>(9));
+  EXPECT_THAT(Plan(), StatusIs(kInvalid, HasSubstr("on_gap")));
+}
+
+TEST_F(WatchRequestTest, AStreamWithARelayPathIsARelays) {
+  EXPECT_FALSE(Plan()->is_relay);
+  request_.add_relay_path("node-0");
+  EXPECT_TRUE(Plan()->is_relay);
 }
 
 TEST_F(WatchRequestTest, AStartAtThePresentIsTaken) {

@@ -13,6 +13,7 @@ namespace modelref {
 namespace {
 
 using ::modelref::testing::CheckAll;
+using ::modelref::testing::CheckOneCutPerTransaction;
 using ::modelref::testing::ClientModel;
 using ::modelref::testing::DigestAt;
 using ::modelref::testing::Edit;
@@ -42,7 +43,7 @@ class WatchCursorTest : public ::testing::Test {
 
   absl::Time Now() { return clock_.TimeNow(); }
   SessionReader Open(const WatchPlan& plan, const WatchSession::Options& options = {}) {
-    return SessionReader(world_.hub, plan, Now(), options);
+    return SessionReader(world_.hub(), plan, Now(), options);
   }
   SessionReader Open(WatchPlan::Start start) { return Open(PlanFor(start, {kClip, kImages})); }
   // A session of clip with deltas, already open.
@@ -54,7 +55,7 @@ class WatchCursorTest : public ::testing::Test {
     EXPECT_THAT(reader.ReadAll(Now()), SizeIs(1));
     return reader;
   }
-  Etag EtagOf(const DocumentKey& key) { return world_.store.root()->Find(key)->document->etag(); }
+  Etag EtagOf(const DocumentKey& key) { return world_.store().root()->Find(key)->document->etag(); }
   void ExpectValid(const SessionReader& reader) {
     EXPECT_THAT(CheckAll(reader.trace(), world_.log), IsEmpty());
   }
@@ -180,7 +181,7 @@ TEST_F(WatchCursorTest, AnEventIsTheStateOfItsDocument) {
   EXPECT_EQ(event.format(), v1::FORMAT_V2);
   EXPECT_EQ(event.mod_revision(), 2u);
   EXPECT_EQ(event.etag(), Bytes(EtagOf(kClip)));
-  EXPECT_EQ(event.size_bytes(), world_.store.root()->Find(kClip)->document->ToJson().size());
+  EXPECT_EQ(event.size_bytes(), world_.store().root()->Find(kClip)->document->ToJson().size());
   EXPECT_EQ(event.model_count(), 2u);
   EXPECT_THAT(event.changed_models(), ElementsAre("a", "b"));
   EXPECT_FALSE(event.keys_truncated());
@@ -188,16 +189,34 @@ TEST_F(WatchCursorTest, AnEventIsTheStateOfItsDocument) {
   EXPECT_EQ(event.commit_time().seconds(), absl::ToUnixSeconds(Now()));
 }
 
-TEST_F(WatchCursorTest, ASlowReaderGetsOneFoldedEventPerDocument) {
+TEST_F(WatchCursorTest, AReaderThatIsALittleBehindGetsEachTransactionOnItsOwn) {
+  SessionReader reader = Open(kNow);
+  reader.ReadAll(Now());
+  for (int i = 0; i < 20; ++i) {
+    world_.Commit(Edit(i % 3 == 0 ? kImages : kClip, {Put("a", absl::StrCat(i))}));
+  }
+  const auto messages = reader.ReadAll(Now());
+  ASSERT_THAT(messages, SizeIs(20));
+  EXPECT_EQ(messages[4].header().revision(), 5u);
+  EXPECT_EQ(messages[4].events().events(0).size_bytes(), 0u) << "of an older state";
+  EXPECT_GT(messages[19].events().events(0).size_bytes(), 0u);
+  EXPECT_THAT(CheckOneCutPerTransaction(reader.trace(), world_.log), IsEmpty());
+  ExpectValid(reader);
+}
+
+TEST_F(WatchCursorTest, AReaderThatIsFarBehindGetsOneFoldedEventPerDocument) {
   world_.Commit(Edit(kClip, {Put("old", "1")}));
   SessionReader reader = Open(kNow);
   reader.ReadAll(Now());
   world_.Commit(Edit(kClip, {Put("a", "1")}));
   world_.Commit(Edit(kImages, {Put("x", "1")}));
-  world_.Commit(Edit(kClip, {Put("b", "1"), Remove("old")}));
+  for (size_t i = 0; i < kMaxReplayedTransactions; ++i) {
+    world_.Commit(Edit(kLegacyClip, {Put("a", absl::StrCat(i))}));
+  }
+  const uint64_t last = world_.Commit(Edit(kClip, {Put("b", "1"), Remove("old")}));
   const auto messages = reader.ReadAll(Now());
   ASSERT_THAT(messages, SizeIs(1));
-  EXPECT_EQ(messages.front().header().revision(), 5u);
+  EXPECT_EQ(messages.front().header().revision(), last);
   ASSERT_THAT(messages.front().events().events(), SizeIs(2));
   EXPECT_EQ(messages.front().events().events(0).category(), "image_generation");
   const v1::WatchEvent& clip = messages.front().events().events(1);
@@ -215,13 +234,12 @@ TEST_F(WatchCursorTest, EachEventNamesTheOneBefore) {
     world_.Commit(Edit(kClip, {Put("a", absl::StrCat(i))}));
     world_.Commit(Edit(kImages, {Put("a", absl::StrCat(i))}));
     const auto messages = reader.ReadAll(Now());
-    ASSERT_THAT(messages, SizeIs(1));
-    for (const v1::WatchEvent& event : messages.front().events().events()) {
-      if (event.category() != "clip") continue;
-      ASSERT_TRUE(event.has_prev_mod_revision());
-      EXPECT_EQ(event.prev_mod_revision(), before);
-      before = event.mod_revision();
-    }
+    ASSERT_THAT(messages, SizeIs(2));
+    const v1::WatchEvent& event = messages.front().events().events(0);
+    EXPECT_EQ(event.category(), "clip");
+    ASSERT_TRUE(event.has_prev_mod_revision());
+    EXPECT_EQ(event.prev_mod_revision(), before);
+    before = event.mod_revision();
   }
   EXPECT_EQ(before, 7u);
   ExpectValid(reader);
@@ -250,14 +268,12 @@ TEST_F(WatchCursorTest, AtMost256ChangedModelsAreNamed) {
   ExpectValid(reader);
 }
 
-TEST_F(WatchCursorTest, WholesaleContentNamesNoModels) {
+TEST_F(WatchCursorTest, ATransactionOfMoreThan1024StepsNamesNoModels) {
   WatchPlan plan = PlanFor(kNow, {kClip});
   plan.inline_delta = true;
   SessionReader reader = Open(plan);
   reader.ReadAll(Now());
-  DocumentEdit edit = Edit(kClip, {});
-  edit.replacement = testing::MakeSnapshot(Format::kV2, testing::DocumentJson({"a"}))->document;
-  testing::CommitTo(world_.store, std::move(edit));
+  world_.Commit(Edit(kClip, PutMany(1025, "1")));
   const v1::WatchEvent event = reader.ReadAll(Now()).front().events().events(0);
   EXPECT_TRUE(event.keys_truncated());
   EXPECT_THAT(event.changed_models(), IsEmpty());
@@ -289,7 +305,7 @@ TEST_F(WatchCursorTest, ARecordThatWasDeletedAndMadeAgainMovesToTheEnd) {
   EXPECT_EQ(event.coalesced(), 2u);
   EXPECT_THAT(event.delta().deletes(), ElementsAre("a"));
   EXPECT_THAT(event.delta().upserts(), SizeIs(2));
-  EXPECT_THAT(testing::NamesOf(*world_.store.root()->Find(kClip)->document),
+  EXPECT_THAT(testing::NamesOf(*world_.store().root()->Find(kClip)->document),
               ElementsAre("b", "c", "d", "a"));
   ExpectClientAgrees(reader, 1);
 }
@@ -343,7 +359,7 @@ TEST_F(WatchCursorTest, ACutThatNeedsPartsIsAtThePreviousCutUntilTheLast) {
   for (int i = 0; i < 4; ++i) keys.push_back({absl::StrCat("category", i), Format::kV2});
   WatchWorld world(keys, clock_, {});
   world.Commit(Edit(keys[0], {Put("first", "1")}));
-  SessionReader reader(world.hub, PlanFor(kNow, {keys.begin(), keys.end()}), Now());
+  SessionReader reader(world.hub(), PlanFor(kNow, {keys.begin(), keys.end()}), Now());
   reader.ReadAll(Now());
   std::vector<DocumentEdit> edits;
   for (const DocumentKey& key : keys) {
@@ -370,7 +386,7 @@ TEST_F(WatchCursorTest, ALargeSnapshotComesInPartsAtOneRevision) {
   for (int i = 0; i < 6000; ++i) keys.push_back({absl::StrCat("category", i), Format::kV2});
   WatchWorld world(keys, clock_, {});
   world.Commit(Edit(keys[17], {Put("a", "1"), Put("b", "1")}));
-  SessionReader reader(world.hub, PlanFor(kSnapshot, {keys.begin(), keys.end()}), Now());
+  SessionReader reader(world.hub(), PlanFor(kSnapshot, {keys.begin(), keys.end()}), Now());
   size_t parts = 0;
   while (const auto message = reader.Read(Now())) {
     EXPECT_EQ(message->header().revision(), 2u);

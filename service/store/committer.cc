@@ -1,0 +1,268 @@
+#include "service/store/committer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "backends/base/error.h"
+#include "backends/base/failpoint.h"
+#include "backends/base/log.h"
+#include "backends/base/status_macros.h"
+#include "service/store/history_reader.h"
+#include "service/store/store.h"
+
+namespace modelref {
+namespace {
+
+// The most transactions in one group: what waits behind it is delayed by one commit.
+constexpr size_t kGroupLimit = 1024;
+
+bool IsReason(const absl::Status& status, absl::string_view reason) {
+  return ReasonOf(status) == reason;
+}
+
+// Whether an error concerns the database and with it everybody in the group.
+bool EndsGroup(const absl::Status& status) {
+  return IsReason(status, "STORE_BUSY") || IsReason(status, "STORE_IO_ERROR") ||
+         IsReason(status, "DISK_FULL") || IsReason(status, "STORE_DAMAGED");
+}
+
+}  // namespace
+
+absl::Status TransactionContext::Edit(DocumentEdit edit) {
+  if (base_->Find(edit.key) == nullptr) {
+    return absl::NotFoundError("no document " + edit.key.ToString());
+  }
+  const bool repeated = std::any_of(edits_.begin(), edits_.end(), [&](const DocumentEdit& earlier) {
+    return earlier.key == edit.key;
+  });
+  if (repeated) return absl::InvalidArgumentError("two edits of " + edit.key.ToString());
+  edits_.push_back(std::move(edit));
+  return absl::OkStatus();
+}
+
+Committer::Committer(Store& store, Clock& clock, std::unique_ptr<Database> database,
+                     LoadedState state)
+    : store_(store), clock_(clock), database_(std::move(database)), state_(std::move(state)) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+Committer::~Committer() {
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  changed_.SignalAll();
+  thread_.join();
+}
+
+bool Committer::Enqueue(Task task) {
+  {
+    MutexLock lock(&mutex_);
+    if (stopping_) return false;
+    tasks_.push_back(std::move(task));
+  }
+  changed_.Signal();
+  return true;
+}
+
+void Committer::Commit(TransactionRequest request, CommitCallback done) {
+  if (const absl::Status status = fenced(); !status.ok()) {
+    done(status);
+    return;
+  }
+  if (!Enqueue(Waiting{std::move(request), done})) {
+    done(Error(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "the store is closing"));
+  }
+}
+
+absl::Status Committer::Query(const std::function<absl::Status(Database&)>& query) {
+  struct Completion {
+    Mutex mutex;
+    CondVar changed;
+    bool done ABSL_GUARDED_BY(mutex) = false;
+    absl::Status status ABSL_GUARDED_BY(mutex);
+  };
+  Completion completion;
+  const bool queued = Enqueue(Job([&](Database& database) {
+    absl::Status status = query(database);
+    MutexLock lock(&completion.mutex);
+    completion.status = std::move(status);
+    completion.done = true;
+    completion.changed.SignalAll();
+  }));
+  if (!queued)
+    return Error(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "the store is closing");
+  MutexLock lock(&completion.mutex);
+  while (!completion.done) completion.changed.Wait(&completion.mutex);
+  return completion.status;
+}
+
+void Committer::Nudge() {
+  {
+    MutexLock lock(&mutex_);
+    nudged_ = true;
+  }
+  changed_.Signal();
+}
+
+absl::Status Committer::fenced() const {
+  MutexLock lock(&mutex_);
+  return fenced_;
+}
+
+void Committer::Fence(const absl::Status& status) {
+  Log(LogLevel::kError, "store.fenced",
+      {{"error", std::string(status.message())},
+       {"effect", "the last writes may or may not be kept; only reads work until a restart"}});
+  MutexLock lock(&mutex_);
+  fenced_ = status;
+}
+
+void Committer::Run() {
+  while (true) {
+    std::deque<Task> tasks;
+    bool nudged;
+    {
+      MutexLock lock(&mutex_);
+      while (tasks_.empty() && !nudged_ && !stopping_) changed_.Wait(&mutex_);
+      if (tasks_.empty() && stopping_) return;
+      tasks.swap(tasks_);
+      nudged = std::exchange(nudged_, false);
+    }
+    if (nudged) Follow();
+    std::vector<Waiting> group;
+    for (Task& task : tasks) {
+      if (auto* waiting = std::get_if<Waiting>(&task)) {
+        group.push_back(std::move(*waiting));
+        if (group.size() < kGroupLimit) continue;
+      }
+      // A query sees what was committed before it was asked.
+      if (!group.empty()) CommitGroup(std::exchange(group, {}));
+      if (const auto* job = std::get_if<Job>(&task)) (*job)(*database_);
+    }
+    if (!group.empty()) CommitGroup(std::move(group));
+  }
+}
+
+void Committer::Follow() {
+  const absl::StatusOr<int64_t> version = database_->DataVersion();
+  if (version.ok() && *version == seen_version_) return;
+  absl::Status status = database_->Execute("BEGIN");
+  if (status.ok()) {
+    status = TakeNews();
+    database_->Execute("ROLLBACK").IgnoreError();
+  }
+  if (!status.ok()) {
+    Log(LogLevel::kError, "store.follow_failed", {{"error", std::string(status.message())}});
+  }
+}
+
+absl::Status Committer::TakeNews() {
+  // Asked first: what is committed after it is noticed the next time.
+  ASSIGN_OR_RETURN(const int64_t version, database_->DataVersion());
+  if (version == seen_version_) return absl::OkStatus();
+  LoadedState state = state_;
+  ASSIGN_OR_RETURN(News news, ReadNews(*database_, &state));
+  const RootPtr before = std::exchange(state_, std::move(state)).root;
+  seen_version_ = version;
+  if (news.reloaded) {
+    TransactionRing ring(store_.options().history_transactions, store_.options().history_changes);
+    RETURN_IF_ERROR(FillRing(*database_, state_.ids, store_.options().history_transactions,
+                             *state_.root, &ring));
+    store_.Replace(state_.root, std::move(ring));
+  } else if (state_.root != before) {
+    store_.Publish(state_.root, std::move(news.transactions));
+  }
+  return absl::OkStatus();
+}
+
+// --- Groups --------------------------------------------------------------------------------------
+
+void Committer::CommitGroup(std::vector<Waiting> group) {
+  std::vector<Member> members;
+  for (Waiting& waiting : group) members.push_back({std::move(waiting), fenced(), false, nullptr});
+  std::vector<CommittedTransactionPtr> done;
+  absl::Status status = fenced();
+  if (status.ok()) status = TryGroup(&members, &done);
+  if (IsReason(status, "STORE_FENCED")) Fence(status);
+  FAILPOINT("store.before_answer");
+  for (Member& member : members) {
+    if (!status.ok()) {
+      member.waiting.done(status);
+    } else if (!member.status.ok()) {
+      member.waiting.done(member.status);
+    } else {
+      member.waiting.done(CommitResult{std::move(member.root), member.changed});
+    }
+  }
+}
+
+absl::Status Committer::TryGroup(std::vector<Member>* members,
+                                 std::vector<CommittedTransactionPtr>* done) {
+  ASSIGN_OR_RETURN(WriteTransaction transaction, WriteTransaction::Begin(*database_));
+  RETURN_IF_ERROR(TakeNews());
+  const int64_t old_sequence = state_.source_sequence;
+  const RootPtr old_root = state_.root;
+  // With the freshness that is known now.
+  state_.root = store_.root();
+  absl::Status status;
+  for (Member& member : *members) {
+    status = RunMember(&member, done);
+    if (!status.ok()) break;
+  }
+  if (status.ok()) status = CommitDatabase(&transaction);
+  if (!status.ok()) {
+    state_.root = old_root;
+    state_.source_sequence = old_sequence;
+    return status;
+  }
+  FAILPOINT("store.before_publish");
+  if (state_.root != store_.root()) store_.Publish(state_.root, std::move(*done));
+  return absl::OkStatus();
+}
+
+absl::Status Committer::CommitDatabase(WriteTransaction* transaction) {
+  RETURN_IF_ERROR(FAILPOINT_STATUS("store.before_commit"));
+  const absl::Status status = transaction->Commit();
+  FAILPOINT("store.after_commit");
+  if (!IsReason(status, "STORE_IO_ERROR")) return status;
+  // The log may have the transaction, whole and synced, or not: nobody may build on either.
+  return Error(absl::StatusCode::kUnavailable, "STORE_FENCED",
+               absl::StrCat("the outcome is unknown until a restart: ", status.message()));
+}
+
+absl::Status Committer::RunMember(Member* member, std::vector<CommittedTransactionPtr>* done) {
+  RETURN_IF_ERROR(database_->Execute("SAVEPOINT member"));
+  TransactionOrigin origin{member->waiting.request.caller, member->waiting.request.request_id,
+                           std::max(clock_.TimeNow(), state_.root->time)};
+  // What is stored and hashed has no finer time.
+  origin.time = absl::FromUnixMicros(absl::ToUnixMicros(origin.time));
+  PreparedTransaction prepared;
+  member->status = RunBody(member, &prepared, &origin);
+  if (!member->status.ok()) {
+    if (EndsGroup(member->status)) return member->status;
+    RETURN_IF_ERROR(database_->Execute("ROLLBACK TO member"));
+    return database_->Execute("RELEASE member");
+  }
+  RETURN_IF_ERROR(database_->Execute("RELEASE member"));
+  if (!prepared.events.empty() || !prepared.described.empty()) state_.root = prepared.root;
+  if (!prepared.described.empty()) {
+    ASSIGN_OR_RETURN(state_.source_sequence,
+                     database_->QueryInt("SELECT max(source_sequence) FROM documents"));
+  }
+  member->root = state_.root;
+  member->changed = !prepared.events.empty();
+  if (member->changed) done->push_back(prepared.transaction);
+  return absl::OkStatus();
+}
+
+absl::Status Committer::RunBody(Member* member, PreparedTransaction* prepared,
+                                TransactionOrigin* origin) {
+  TransactionContext context(state_.root, *database_, origin->time);
+  RETURN_IF_ERROR(member->waiting.request.body(context));
+  ASSIGN_OR_RETURN(*prepared, PrepareTransaction(state_.root, std::move(context.edits()), *origin));
+  return WriteTransactionRows(*database_, state_.ids, *state_.root, *prepared, *origin);
+}
+
+}  // namespace modelref

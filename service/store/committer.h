@@ -1,0 +1,86 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "backends/base/clock.h"
+#include "backends/base/mutex.h"
+#include "service/store/database.h"
+#include "service/store/prepared_transaction.h"
+#include "service/store/store_reader.h"
+
+namespace modelref {
+
+class Store;
+
+// The one thread of a process that writes to the store's database. It takes all waiting
+// transactions into one transaction of the database, a savepoint each, and publishes what they led
+// to. It also follows what other processes commit.
+class Committer {
+ public:
+  // `database` has been prepared; `state` is what was loaded from it. Starts the thread.
+  Committer(Store& store, Clock& clock, std::unique_ptr<Database> database, LoadedState state);
+  // Finishes what waits.
+  ~Committer();
+  Committer(const Committer&) = delete;
+  Committer& operator=(const Committer&) = delete;
+
+  void Commit(TransactionRequest request, CommitCallback done);
+  // Runs a query on the committer's thread and connection, and waits.
+  absl::Status Query(const std::function<absl::Status(Database&)>& query);
+  // Looks for commits of other processes soon.
+  void Nudge();
+  absl::Status fenced() const;
+
+ private:
+  struct Waiting {
+    TransactionRequest request;
+    CommitCallback done;
+  };
+  using Job = std::function<void(Database&)>;
+  using Task = std::variant<Waiting, Job>;
+  // A transaction of the present group, and what became of it so far.
+  struct Member {
+    Waiting waiting;
+    absl::Status status;
+    bool changed = false;
+    RootPtr root;
+  };
+
+  // False when the committer stops.
+  bool Enqueue(Task task);
+  void Run();
+  void CommitGroup(std::vector<Waiting> group);
+  // All of the group inside one transaction of the database; an error undoes them all.
+  absl::Status TryGroup(std::vector<Member>* members, std::vector<CommittedTransactionPtr>* done);
+  // UNAVAILABLE (STORE_FENCED) when the outcome is not known.
+  static absl::Status CommitDatabase(WriteTransaction* transaction);
+  // One member inside its savepoint. An error undoes the whole group; the member's own is in it.
+  absl::Status RunMember(Member* member, std::vector<CommittedTransactionPtr>* done);
+  absl::Status RunBody(Member* member, PreparedTransaction* prepared, TransactionOrigin* origin);
+  void Follow();
+  // Reads what others committed, inside a transaction, and publishes it.
+  absl::Status TakeNews();
+  void Fence(const absl::Status& status);
+
+  Store& store_;
+  Clock& clock_;
+  const std::unique_ptr<Database> database_;
+  LoadedState state_;         // What the database held at the end of the last transaction.
+  int64_t seen_version_ = 0;  // Of the database, when `state_` was read.
+
+  mutable Mutex mutex_;
+  CondVar changed_;
+  std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);
+  bool nudged_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status fenced_ ABSL_GUARDED_BY(mutex_);
+  std::thread thread_;  // Last.
+};
+
+}  // namespace modelref

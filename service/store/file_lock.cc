@@ -1,0 +1,31 @@
+#include "service/store/file_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "backends/base/durable_file.h"
+
+namespace modelref {
+
+absl::StatusOr<std::optional<FileLock>> FileLock::Try(const std::string& path, Mode mode) {
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+  if (fd < 0) return ErrnoStatus(errno, "open", path);
+  FileLock lock(fd);
+  const int operation = mode == Mode::kShared ? LOCK_SH : LOCK_EX;
+  int result;
+  do {
+    result = flock(fd, operation | LOCK_NB);
+  } while (result != 0 && errno == EINTR);
+  if (result == 0) return std::optional<FileLock>(std::move(lock));
+  if (errno == EWOULDBLOCK) return std::optional<FileLock>();
+  return ErrnoStatus(errno, "lock", path);
+}
+
+FileLock::~FileLock() {
+  if (fd_ >= 0) close(fd_);
+}
+
+}  // namespace modelref

@@ -1,0 +1,140 @@
+#include "service/store/import_transaction.h"
+
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "backends/base/status_macros.h"
+#include "service/store/file_base.h"
+#include "service/store/recent_commits.h"
+#include "service/store/store_reader.h"
+#include "service/store/three_way.h"
+
+namespace modelref {
+namespace {
+
+size_t CountDeletes(const std::vector<RecordChange>& changes) {
+  size_t count = 0;
+  for (const RecordChange& change : changes) count += change.after == nullptr ? 1 : 0;
+  return count;
+}
+
+// True when the edit only removes, and exactly the last models that the file had: how a table that
+// was cut short looks.
+bool LosesOnlyTheTail(const Document& document, const RecordEtags& base,
+                      const std::vector<RecordChange>& changes) {
+  const size_t deletes = CountDeletes(changes);
+  if (deletes == 0 || deletes != changes.size()) return false;
+  std::set<std::string> removed;
+  for (const RecordChange& change : changes) removed.insert(change.name);
+  bool only_tail = true;
+  size_t found = 0;
+  document.ForEach([&](const Entry& entry) {
+    if (removed.count(entry.record->name) > 0) {
+      ++found;
+    } else if (found > 0 && base.count(entry.record->name) > 0) {
+      only_tail = false;
+    }
+  });
+  return only_tail;
+}
+
+// Why the edit is not taken at once.
+void Object(const DocumentState& state, const Snapshot& snapshot, const RecordEtags& base,
+            const std::vector<RecordChange>& changes, ImportOutcome* outcome) {
+  const size_t deletes = CountDeletes(changes);
+  const size_t count = state.document->record_count();
+  if (state.known && !snapshot.suspicion.empty()) {
+    outcome->objection = FreshnessCause::kRefreshFailed;
+    outcome->edit.detail = snapshot.suspicion;
+  } else if (snapshot.is_table && LosesOnlyTheTail(*state.document, base, changes)) {
+    outcome->objection = FreshnessCause::kRefreshFailed;
+    outcome->edit.detail = absl::StrCat("the last ", deletes,
+                                        " entries are gone and nothing else changed, as in a file "
+                                        "that was cut short");
+  } else if (count >= kHalfRemovalMinimum && deletes * 2 > count) {
+    outcome->objection = FreshnessCause::kEditHeld;
+    outcome->edit.detail = absl::StrCat("the edit removes ", deletes, " of ", count, " models");
+  }
+  if (outcome->objection == FreshnessCause::kNone) return;
+  HeldEdit& edit = outcome->edit;
+  edit.key = state.key;
+  edit.kind =
+      outcome->objection == FreshnessCause::kEditHeld ? HeldKind::kMassRemoval : HeldKind::kDamage;
+  edit.sha256 = snapshot.content_sha256;
+  edit.size_bytes = snapshot.source_bytes;
+  edit.acceptable = true;
+  outcome->held_changes = DescribeChanges(*state.document, changes, &edit);
+}
+
+DocumentEdit EditOf(const DocumentState& state, const Snapshot& snapshot, FileEdit edit) {
+  DocumentEdit document;
+  document.key = state.key;
+  document.from_source = true;
+  document.problems = snapshot.problems;
+  // The text of a legacy document is what its file says only while it says all of it.
+  if (edit.equals_file) document.source_text = snapshot.source_text;
+  // The first content may be large.
+  const bool is_whole = state.document->record_count() == 0 && edit.overruled.empty() &&
+                        edit.changes.size() == snapshot.document->record_count();
+  if (is_whole) {
+    document.replacement = snapshot.document;
+  } else {
+    document.changes = std::move(edit.changes);
+  }
+  return document;
+}
+
+// The revision of the document that the file shows once the transaction is done.
+uint64_t ShownRevision(const TransactionContext& context, const DocumentState& state,
+                       const FileEdit& edit) {
+  // A v2 file is brought into our form after each edit; a legacy one keeps its bytes while its
+  // records are those of the document.
+  if (!edit.equals_file || state.key.format == Format::kV2) return 0;
+  return edit.changes.empty() ? state.mod_revision : context.base().revision + edit.changes.size();
+}
+
+}  // namespace
+
+absl::Status ImportFile(TransactionContext& context, const FileImport& import,
+                        ImportOutcome* outcome) {
+  *outcome = ImportOutcome();
+  const Snapshot& snapshot = *import.snapshot;
+  Database& database = context.database();
+  const DocumentState* state = context.base().Find(import.key);
+  ASSIGN_OR_RETURN(const int64_t id, DocumentId(database, import.key));
+  ASSIGN_OR_RETURN(std::optional<FileState> file, ReadFileState(database, id));
+  if (import.is_in_place && state->known && file.has_value() &&
+      file->sha256 == snapshot.content_sha256) {
+    file->version = snapshot.version;
+    return WriteFileState(database, id, *file);
+  }
+  ASSIGN_OR_RETURN(const RecordEtags base, ReadFileBase(database, id));
+  ASSIGN_OR_RETURN(const std::optional<FileIntent> intent, ReadFileIntent(database, id));
+  if (import.is_in_place && intent.has_value() && intent->sha256 == snapshot.content_sha256) {
+    // A rewrite of ours, of which only this is missing.
+    RETURN_IF_ERROR(UpdateFileBase(database, id, DiffFileBase(base, *snapshot.document)));
+    return WriteFileState(
+        database, id,
+        {intent->revision, snapshot.version, snapshot.content_sha256, snapshot.source_bytes});
+  }
+  const RecentCommits recent(database, id, context.time() - import.recent);
+  ASSIGN_OR_RETURN(FileEdit edit,
+                   MergeThreeWays(*state->document, base, *snapshot.document, snapshot.problems,
+                                  [&](const std::string& name, const RecordValue& value) {
+                                    return recent.Replaced(name, value);
+                                  }));
+  Object(*state, snapshot, base, edit.changes, outcome);
+  outcome->edit.document = id;
+  if (outcome->objection != FreshnessCause::kNone) return absl::OkStatus();
+  outcome->overruled = edit.overruled;
+  if (import.is_in_place) {
+    RETURN_IF_ERROR(UpdateFileBase(database, id, edit.base));
+    RETURN_IF_ERROR(WriteFileState(database, id,
+                                   {ShownRevision(context, *state, edit), snapshot.version,
+                                    snapshot.content_sha256, snapshot.source_bytes}));
+  }
+  return context.Edit(EditOf(*state, snapshot, std::move(edit)));
+}
+
+}  // namespace modelref

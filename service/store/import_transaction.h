@@ -1,0 +1,44 @@
+#pragma once
+
+// What the content of a document's file leads to, decided inside a transaction.
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "backends/backend.h"
+#include "service/store/held_edits.h"
+#include "service/store/transaction.h"
+
+namespace modelref {
+
+// A document with fewer models may be emptied by hand.
+inline constexpr size_t kHalfRemovalMinimum = 10;
+
+struct FileImport {
+  DocumentKey key;
+  SnapshotPtr snapshot;
+  // False for a file that a rewrite displaced: the base is not what it holds.
+  bool is_in_place = true;
+  // For how long a value that was replaced by a commit from elsewhere is not taken back from a
+  // file.
+  absl::Duration recent = absl::Minutes(15);
+};
+
+struct ImportOutcome {
+  // Why the edit was not taken: kRefreshFailed damage, kEditHeld it waits; kNone it was.
+  FreshnessCause objection = FreshnessCause::kNone;
+  // What it would do, when it was not taken, without id.
+  HeldEdit edit;
+  std::vector<HeldChange> held_changes;
+  // Names whose committed value stays, because the file has what was replaced a short while ago.
+  std::vector<std::string> overruled;
+};
+
+// Edits the document as its file says, and notes what the file holds; or does nothing but say why
+// not. May run more than once. Errors as Database.
+absl::Status ImportFile(TransactionContext& context, const FileImport& import,
+                        ImportOutcome* outcome);
+
+}  // namespace modelref

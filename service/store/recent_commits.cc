@@ -1,0 +1,31 @@
+#include "service/store/recent_commits.h"
+
+#include "absl/strings/match.h"
+#include "backends/base/digest.h"
+#include "backends/base/status_macros.h"
+
+namespace modelref {
+
+bool IsExternalCaller(absl::string_view caller) { return absl::StartsWith(caller, "external:"); }
+
+absl::StatusOr<bool> RecentCommits::Replaced(const std::string& name,
+                                             const RecordValue& value) const {
+  ASSIGN_OR_RETURN(
+      Statement query,
+      database_.Prepare(
+          "SELECT t.time_us, t.caller, e.before, t.request FROM events e JOIN transactions "
+          "t ON t.revision = e.revision WHERE e.document = ? AND e.name = ? ORDER BY e.id "
+          "DESC"));
+  query.Bind(1, document_).Bind(2, name);
+  while (true) {
+    ASSIGN_OR_RETURN(const bool row, query.Step());
+    // Times ascend with ids.
+    if (!row || absl::FromUnixMicros(query.Int(0)) < since_) return false;
+    if (IsExternalCaller(query.Bytes(1)) && query.Bytes(3) != kDisplacedRequest) continue;
+    const RecordValue before =
+        query.IsNull(2) ? RecordValue() : RecordValue(Sha256(query.Bytes(2)));
+    if (before == value) return true;
+  }
+}
+
+}  // namespace modelref

@@ -1,0 +1,33 @@
+#include "service/watch/change_signal.h"
+
+#include <utility>
+
+namespace modelref {
+
+ChangeSignal::ChangeSignal(Store& store) {
+  store.AddListener([state = state_] {
+    // Under the lock: a wake is a push onto a ready list, and after its subscription is gone nobody
+    // may be called.
+    MutexLock lock(&state->mutex);
+    for (const auto& [id, wake] : state->wakes) wake();
+  });
+}
+
+size_t ChangeSignal::subscribers() const {
+  MutexLock lock(&state_->mutex);
+  return state_->wakes.size();
+}
+
+ChangeSignal::Subscription::Subscription(ChangeSignal& signal, std::function<void()> wake)
+    : signal_(signal) {
+  MutexLock lock(&signal_.state_->mutex);
+  id_ = signal_.state_->next_id++;
+  signal_.state_->wakes.emplace(id_, std::move(wake));
+}
+
+ChangeSignal::Subscription::~Subscription() {
+  MutexLock lock(&signal_.state_->mutex);
+  signal_.state_->wakes.erase(id_);
+}
+
+}  // namespace modelref

@@ -1,0 +1,126 @@
+#include "service/store/projector.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "backends/base/clock.h"
+#include "tests/service/store/file_writer_fixture.h"
+
+namespace modelref {
+namespace {
+
+using ::modelref::testing::CommitTo;
+using ::modelref::testing::Edit;
+using ::modelref::testing::FileWriterTest;
+using ::modelref::testing::IsOk;
+using ::modelref::testing::kClip;
+using ::modelref::testing::kImages;
+using ::modelref::testing::kLegacyClip;
+using ::modelref::testing::Put;
+using ::modelref::testing::StatusIs;
+
+class ProjectorTest : public FileWriterTest {
+ protected:
+  // Another process's view of the directory.
+  std::unique_ptr<Store> OpenAnother() {
+    Store::Options options;
+    options.directory = dir_.PathOf(".modelref");
+    auto store = Store::Open({kClip, kImages, kLegacyClip}, clock_, options);
+    EXPECT_TRUE(store.ok()) << store.status();
+    return *std::move(store);
+  }
+  std::unique_ptr<Projector> Make(Store& store, Projector::Importer importer = {}) {
+    Projector::Options options;
+    options.files.delay = absl::Milliseconds(20);
+    return std::make_unique<Projector>(store, *this, std::vector<EventProjection::Parts>(),
+                                       std::move(importer), options);
+  }
+  template <typename Condition>
+  static bool Soon(Condition condition) {
+    for (int i = 0; i < 1000; ++i) {
+      if (condition()) return true;
+      Pause(absl::Milliseconds(10));
+    }
+    return false;
+  }
+};
+
+TEST_F(ProjectorTest, CommitsAreInTheFilesSoon) {
+  const auto projector = Make(*store_);
+  ASSERT_THAT(projector->Start(), IsOk());
+  EXPECT_TRUE(projector->is_holder());
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  EXPECT_TRUE(Soon([&] { return dir_.Exists("clip.json"); }));
+  EXPECT_EQ(dir_.Read("clip.json"), FileOf("a", "1"));
+}
+
+TEST_F(ProjectorTest, StoppingWritesWhatWaits) {
+  const auto projector = Make(*store_);
+  ASSERT_THAT(projector->Start(), IsOk());
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  ASSERT_THAT(projector->Stop(), IsOk());
+  EXPECT_EQ(dir_.Read("clip.json"), FileOf("a", "1"));
+}
+
+TEST_F(ProjectorTest, SettleReturnsWhenEverythingIsWritten) {
+  const auto projector = Make(*store_);
+  ASSERT_THAT(projector->Start(), IsOk());
+  for (int i = 0; i < 20; ++i) {
+    CommitTo(*store_, Edit(kClip, {Put("a", absl::StrCat(i))}));
+    ASSERT_THAT(projector->Settle(), IsOk());
+    ASSERT_EQ(dir_.Read("clip.json"), FileOf("a", absl::StrCat(i)));
+  }
+}
+
+TEST_F(ProjectorTest, OneOfTwoWritesAndTheOtherTakesOverWhenItEnds) {
+  const auto other_store = OpenAnother();
+  int started = 0;
+  Projector::Importer importer;
+  importer.start = [&started] {
+    ++started;
+    return absl::OkStatus();
+  };
+  auto first = Make(*store_);
+  const auto second = Make(*other_store, importer);
+  ASSERT_THAT(first->Start(), IsOk());
+  ASSERT_THAT(second->Start(), IsOk());
+  EXPECT_FALSE(second->is_holder());
+  EXPECT_EQ(started, 0);
+  EXPECT_THAT(second->Settle(), StatusIs(absl::StatusCode::kFailedPrecondition));
+  first.reset();
+  ASSERT_TRUE(Soon([&] { return second->is_holder(); }));
+  EXPECT_EQ(started, 1);
+  // The first store only commits now.
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  EXPECT_TRUE(Soon([&] { return dir_.Exists("clip.json"); }));
+}
+
+TEST_F(ProjectorTest, AnImporterThatCannotStartGivesTheLockBack) {
+  Projector::Importer importer;
+  importer.start = [] { return absl::UnavailableError("no"); };
+  const auto first = Make(*store_, importer);
+  EXPECT_THAT(first->Start(), StatusIs(absl::StatusCode::kUnavailable));
+  const auto second = Make(*store_);
+  EXPECT_THAT(second->Start(), IsOk());
+  EXPECT_TRUE(second->is_holder());
+}
+
+TEST_F(ProjectorTest, ARestoredFileComesBackAndFailuresAreTold) {
+  const auto projector = Make(*store_);
+  ASSERT_THAT(projector->Start(), IsOk());
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  ASSERT_THAT(projector->Settle(), IsOk());
+  dir_.Remove("clip.json");
+  projector->RestoreFile(kClip);
+  EXPECT_TRUE(Soon([&] { return dir_.Exists("clip.json"); }));
+  EXPECT_TRUE(projector->status().file_failures.empty());
+  dir_.Write("legacy", "a file where a folder is needed");
+  CommitTo(*store_, Edit(kLegacyClip, {Put("a", "1")}));
+  EXPECT_FALSE(projector->Settle().ok());
+  EXPECT_EQ(projector->status().file_failures.count(kLegacyClip), 1u);
+}
+
+}  // namespace
+}  // namespace modelref
