@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "backends/base/error.h"
+#include "backends/base/mutex.h"
 #include "tests/clients/fake_server.h"
 #include "tests/clients/sample_document.h"
 #include "tests/testing/status_matchers.h"
@@ -40,25 +41,29 @@ class MirrorFetcherTest : public ::testing::Test {
     handlers_.stream_category = [this](const v1::StreamCategoryRequest& request,
                                        grpc::ServerContext&,
                                        grpc::ServerWriter<v1::StreamCategoryResponse>& writer) {
+      MutexLock lock(&mutex_);
       transfers_.push_back(request);
-      if (request.read().has_min_position() && !position_error_.ok()) return position_error_;
+      if (request.read().has_min_position() && !script_.position_error.ok()) {
+        return script_.position_error;
+      }
       for (v1::StreamCategoryResponse& part : ThreeModels().Parts()) writer.Write(part);
       return absl::OkStatus();
     };
     handlers_.get_delta = [this](const v1::GetDeltaRequest& request, grpc::ServerContext&,
                                  grpc::ServerWriter<v1::GetDeltaResponse>& writer) {
+      MutexLock lock(&mutex_);
       deltas_.push_back(request);
-      if (!delta_error_.ok()) return delta_error_;
+      if (!script_.delta_error.ok()) return script_.delta_error;
       v1::GetDeltaResponse part;
       part.mutable_header()->set_revision(102);
       part.mutable_delta_header()->set_etag(ThreeModels().etag());
-      part.mutable_delta_header()->set_full(full_);
+      part.mutable_delta_header()->set_full(script_.full);
       part.mutable_delta_header()->set_mod_revision(101);
       writer.Write(part);
-      part.mutable_deletes()->add_names(delete_name_);
+      part.mutable_deletes()->add_names(script_.delete_name);
       writer.Write(part);
       part.clear_part();
-      for (size_t i = full_ ? 0 : 1; i < 3; ++i) {
+      for (size_t i = script_.full ? 0 : 1; i < 3; ++i) {
         *part.mutable_upserts()->add_records() = ThreeModels().record(i);
       }
       writer.Write(part);
@@ -75,17 +80,33 @@ class MirrorFetcherTest : public ::testing::Test {
     fetch_.min_epoch = std::string(16, 'e');
     fetch_.min_revision = 102;
   }
+  struct Script {
+    absl::Status position_error;  // To reads with a position.
+    absl::Status delta_error;
+    bool full = false;
+    std::string delete_name = "old";
+  };
+  void Set(const Script& script) {
+    MutexLock lock(&mutex_);
+    script_ = script;
+  }
+  std::vector<v1::StreamCategoryRequest> transfers() {
+    MutexLock lock(&mutex_);
+    return transfers_;
+  }
+  std::vector<v1::GetDeltaRequest> deltas() {
+    MutexLock lock(&mutex_);
+    return deltas_;
+  }
   absl::StatusOr<MirrorCopyPtr> Fetch() {
     return FetchMirrorCopy(*client_, fetch_, max_bytes_, &cancellation_);
   }
 
   FakeHandlers handlers_;
-  absl::Status position_error_;
-  absl::Status delta_error_;
-  bool full_ = false;
-  std::string delete_name_ = "old";
-  std::vector<v1::StreamCategoryRequest> transfers_;
-  std::vector<v1::GetDeltaRequest> deltas_;
+  Mutex mutex_;
+  Script script_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::StreamCategoryRequest> transfers_ ABSL_GUARDED_BY(mutex_);
+  std::vector<v1::GetDeltaRequest> deltas_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<FakeServer> server_;
   std::unique_ptr<Client> client_;
   MirrorFetch fetch_;
@@ -98,10 +119,10 @@ TEST_F(MirrorFetcherTest, WithoutACopyTheWholeIsStreamed) {
   EXPECT_EQ(copy->document->ToJson(), ThreeModels().json());
   EXPECT_EQ(copy->mod_revision, 102u);
   EXPECT_EQ(copy->revision, 102u);
-  EXPECT_TRUE(deltas_.empty());
-  ASSERT_EQ(transfers_.size(), 1u);
-  EXPECT_EQ(transfers_[0].read().min_position().revision(), 102u);
-  EXPECT_EQ(transfers_[0].format(), v1::FORMAT_V2);
+  EXPECT_TRUE(deltas().empty());
+  ASSERT_EQ(transfers().size(), 1u);
+  EXPECT_EQ(transfers()[0].read().min_position().revision(), 102u);
+  EXPECT_EQ(transfers()[0].format(), v1::FORMAT_V2);
 }
 
 TEST_F(MirrorFetcherTest, FromACopyADeltaIsAppliedAndChecked) {
@@ -109,23 +130,23 @@ TEST_F(MirrorFetcherTest, FromACopyADeltaIsAppliedAndChecked) {
   ASSERT_OK_AND_ASSIGN(const MirrorCopyPtr copy, Fetch());
   EXPECT_EQ(copy->document->ToJson(), ThreeModels().json());
   EXPECT_EQ(copy->mod_revision, 101u);
-  ASSERT_EQ(deltas_.size(), 1u);
-  EXPECT_EQ(deltas_[0].since().revision(), 90u);
-  EXPECT_EQ(deltas_[0].base_etag(), AsBytes(BaseCopy()->document->etag()));
-  EXPECT_EQ(deltas_[0].read().min_position().revision(), 102u);
-  EXPECT_TRUE(transfers_.empty());
+  ASSERT_EQ(deltas().size(), 1u);
+  EXPECT_EQ(deltas()[0].since().revision(), 90u);
+  EXPECT_EQ(deltas()[0].base_etag(), AsBytes(BaseCopy()->document->etag()));
+  EXPECT_EQ(deltas()[0].read().min_position().revision(), 102u);
+  EXPECT_TRUE(transfers().empty());
 }
 
 TEST_F(MirrorFetcherTest, DeltaThatIsTheWholeReplacesTheCopy) {
   fetch_.base = BaseCopy();
-  full_ = true;
+  Set({.full = true});
   ASSERT_OK_AND_ASSIGN(const MirrorCopyPtr copy, Fetch());
   EXPECT_EQ(copy->document->ToJson(), ThreeModels().json());
 }
 
 TEST_F(MirrorFetcherTest, DeltaThatDoesNotAddUpIsAnIntegrityFailure) {
   fetch_.base = BaseCopy();
-  delete_name_ = "alpha";
+  Set({.delete_name = "alpha"});
   EXPECT_THAT(Fetch(), HasReason("INTEGRITY_FAILURE"));
 }
 
@@ -136,10 +157,10 @@ TEST_F(MirrorFetcherTest, ServerThatCannotContinueIsAskedForTheWhole) {
         Error(absl::StatusCode::kFailedPrecondition, "EPOCH_MISMATCH", ""),
         Error(absl::StatusCode::kFailedPrecondition, "REVISION_IN_FUTURE", ""),
         Error(absl::StatusCode::kOutOfRange, "COMPACTED", "")}) {
-    delta_error_ = error;
+    Set({.delta_error = error});
     ASSERT_OK_AND_ASSIGN(const MirrorCopyPtr copy, Fetch());
     EXPECT_EQ(copy->document->ToJson(), ThreeModels().json());
-    EXPECT_EQ(transfers_.back().if_none_match(), AsBytes(BaseCopy()->document->etag()));
+    EXPECT_EQ(transfers().back().if_none_match(), AsBytes(BaseCopy()->document->etag()));
   }
 }
 
@@ -147,9 +168,9 @@ TEST_F(MirrorFetcherTest, ServerThatDoesNotKnowThePositionIsAskedWithout) {
   for (const absl::Status& error :
        {Error(absl::StatusCode::kUnimplemented, "NOT_BUILT", ""),
         Error(absl::StatusCode::kFailedPrecondition, "EPOCH_MISMATCH", "")}) {
-    position_error_ = error;
+    Set({.position_error = error});
     EXPECT_THAT(Fetch(), IsOk());
-    EXPECT_FALSE(transfers_.back().read().has_min_position());
+    EXPECT_FALSE(transfers().back().read().has_min_position());
   }
 }
 
@@ -159,13 +180,13 @@ TEST_F(MirrorFetcherTest, DocumentThatIsTooLargeIsNotHeld) {
 }
 
 TEST_F(MirrorFetcherTest, OtherErrorsAreTheCallers) {
-  position_error_ = Error(absl::StatusCode::kUnavailable, "REPLICA_BEHIND", "");
+  Set({.position_error = Error(absl::StatusCode::kUnavailable, "REPLICA_BEHIND", "")});
   EXPECT_THAT(Fetch(), HasReason("REPLICA_BEHIND"));
-  EXPECT_EQ(transfers_.size(), 1u);
+  EXPECT_EQ(transfers().size(), 1u);
   fetch_.base = BaseCopy();
-  delta_error_ = Error(absl::StatusCode::kNotFound, "CATEGORY_NOT_FOUND", "");
+  Set({.delta_error = Error(absl::StatusCode::kNotFound, "CATEGORY_NOT_FOUND", "")});
   EXPECT_THAT(Fetch(), HasReason("CATEGORY_NOT_FOUND"));
-  EXPECT_EQ(transfers_.size(), 1u);
+  EXPECT_EQ(transfers().size(), 1u);
 }
 
 }  // namespace
