@@ -127,6 +127,7 @@ class WatcherTest : public ::testing::Test {
   }
 
   ServerModel model_;
+  Event may_answer_;  // Of handlers, so it must outlive the server.
   Feed feed_;
   FakeHandlers handlers_;
   std::unique_ptr<FakeServer> server_;
@@ -197,14 +198,13 @@ TEST_F(WatcherTest, SilentStreamMakesItStaleThenDegradedAndPollsFindTheChange) {
   options_.timing.poll_min = absl::Milliseconds(5);
   options_.timing.poll_max = absl::Milliseconds(10);
   server_.reset();
-  Event may_answer;
-  handlers_.get_head = [&](const v1::GetHeadRequest&, v1::GetHeadResponse* response) {
-    EXPECT_TRUE(may_answer.Wait());
+  handlers_.get_head = [this](const v1::GetHeadRequest&, v1::GetHeadResponse* response) {
+    EXPECT_TRUE(may_answer_.Wait());
     *response = model_.Head();
     return absl::OkStatus();
   };
-  handlers_.list_categories = [&](const v1::ListCategoriesRequest&,
-                                  v1::ListCategoriesResponse* response) {
+  handlers_.list_categories = [this](const v1::ListCategoriesRequest&,
+                                     v1::ListCategoriesResponse* response) {
     *response->mutable_header() = model_.Head().header();
     v1::CategorySummary* clip = response->add_categories();
     clip->set_category("clip");
@@ -220,7 +220,7 @@ TEST_F(WatcherTest, SilentStreamMakesItStaleThenDegradedAndPollsFindTheChange) {
   EXPECT_EQ(Cut(0).kind, WatchCut::Kind::kSnapshot);
   ASSERT_TRUE(watcher.WaitForState(SyncState::kDegraded, kDeadline));
   model_.Set("clip", 'x');
-  may_answer.Set();
+  may_answer_.Set();
   EXPECT_EQ(Cut(1).kind, WatchCut::Kind::kPolled);
   EXPECT_EQ(Cut(1).events[0].etag(), std::string(32, 'x'));
 }
