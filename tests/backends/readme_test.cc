@@ -15,6 +15,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "tests/testing/paths.h"
 
 namespace modelref {
 namespace {
@@ -24,7 +25,7 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 std::string ReadSource(const std::string& name) {
-  std::ifstream file(absl::StrCat(MODELREF_SOURCE_DIR, "/", name), std::ios::binary);
+  std::ifstream file(absl::StrCat(testing::SourceDir(), "/", name), std::ios::binary);
   EXPECT_TRUE(file) << name;
   return std::string(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
 }
@@ -40,10 +41,10 @@ std::string Between(const std::string& text, const std::string& from, const std:
 
 std::string AllFiles(const std::string& folder, const std::string& extension) {
   std::string all;
-  const auto root = std::filesystem::path(MODELREF_SOURCE_DIR) / folder;
+  const auto root = std::filesystem::path(testing::SourceDir()) / folder;
   for (const auto& file : std::filesystem::recursive_directory_iterator(root)) {
     if (file.path().extension() != extension) continue;
-    absl::StrAppend(&all, ReadSource(std::filesystem::relative(file.path(), MODELREF_SOURCE_DIR)));
+    absl::StrAppend(&all, ReadSource(std::filesystem::relative(file.path(), testing::SourceDir())));
   }
   return all;
 }
@@ -170,7 +171,7 @@ TEST(ReadmeTest, EveryFileItMentionsExists) {
   std::vector<std::string> missing;
   for (std::sregex_iterator file(readme.begin(), readme.end(), path), end; file != end; ++file) {
     const std::string name = (*file)[1];
-    if (!std::filesystem::exists(absl::StrCat(MODELREF_SOURCE_DIR, "/", name))) {
+    if (!std::filesystem::exists(absl::StrCat(testing::SourceDir(), "/", name))) {
       missing.push_back(name);
     }
   }

@@ -1,4 +1,5 @@
 #include "tests/crash/failpoint_names.h"
+#include "tests/testing/paths.h"
 
 #include <filesystem>
 #include <fstream>
@@ -37,7 +38,7 @@ std::vector<std::string> FailpointNames() {
   std::set<std::string> names;
   for (const char* folder : kFolders) {
     for (const auto& entry :
-         fs::recursive_directory_iterator(fs::path(MODELREF_SOURCE_DIR) / folder)) {
+         fs::recursive_directory_iterator(fs::path(testing::SourceDir()) / folder)) {
       if (entry.path().extension() != ".cc") continue;
       const std::string text = ReadText(entry.path());
       for (std::sregex_iterator it(text.begin(), text.end(), *pattern), end; it != end; ++it) {

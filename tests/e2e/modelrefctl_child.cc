@@ -14,13 +14,14 @@
 #include "backends/base/mutex.h"
 #include "gtest/gtest.h"
 #include "tests/testing/event.h"
+#include "tests/testing/paths.h"
 
 extern char** environ;
 
 namespace modelref::testing {
 namespace {
 
-const char kBin[] = MODELREF_BINARY_DIR "/bin";
+std::string Bin() { return testing::BinaryDir() + "/bin"; }
 
 std::vector<char*> Pointers(std::vector<std::string>& strings) {
   std::vector<char*> pointers;
@@ -38,7 +39,7 @@ int ShellStatus(int status) {
 Child::Child(const std::string& program, const std::vector<std::string>& arguments,
              const std::vector<std::pair<std::string, std::string>>& variables) {
   const std::string path =
-      absl::StartsWith(program, "/") ? program : absl::StrCat(kBin, "/", program);
+      absl::StartsWith(program, "/") ? program : absl::StrCat(Bin(), "/", program);
   std::vector<std::string> words = {path};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> environment;
@@ -95,7 +96,7 @@ bool Child::WaitForText(const std::string& file, const std::string& text) {
 }
 
 ShellResult RunShell(const std::string& line) {
-  Child shell("/bin/sh", {"-c", absl::StrCat("PATH=", kBin, ":$PATH; ", line)});
+  Child shell("/bin/sh", {"-c", absl::StrCat("PATH=", Bin(), ":$PATH; ", line)});
   ShellResult result;
   result.code = shell.Wait();
   result.out = shell.out();

@@ -13,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "backends/base/json.h"
 #include "tests/e2e/modelrefctl_child.h"
+#include "tests/testing/paths.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
 
@@ -26,7 +27,7 @@ using ::modelref::testing::TempDir;
 class ModelrefctlServerTest : public ::testing::Test {
  protected:
   ModelrefctlServerTest() {
-    const std::string samples = absl::StrCat(MODELREF_SOURCE_DIR, "/deploy/sample-catalogue");
+    const std::string samples = absl::StrCat(testing::SourceDir(), "/deploy/sample-catalogue");
     for (const fs::directory_entry& entry : fs::directory_iterator(samples)) {
       if (entry.path().extension() == ".json") fs::copy(entry.path(), data_.path());
     }

@@ -15,6 +15,7 @@
 #include "backends/base/json.h"
 #include "backends/base/mutex.h"
 #include "gtest/gtest.h"
+#include "tests/testing/paths.h"
 
 namespace modelref::testing {
 namespace {
@@ -112,7 +113,8 @@ std::string Models(int first, int last, absl::string_view description) {
 
 std::string SharedFolder() {
   const char* set = std::getenv("MODELREF_SHARED");
-  const std::string folder = set != nullptr ? set : absl::StrCat(MODELREF_SOURCE_DIR, "/../shared");
+  const std::string folder =
+      set != nullptr ? set : absl::StrCat(testing::SourceDir(), "/../shared");
   return std::filesystem::is_directory(folder + "/data") ? folder : "";
 }
 

@@ -24,6 +24,7 @@
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/paths.h"
 
 namespace modelref {
 namespace {
@@ -90,7 +91,7 @@ Pipe Open(const fs::path& folder, const std::string& command) {
 }
 
 std::vector<ReadmeCommand> CommandsOfTheReadme() {
-  return ReadCommands(ReadFile(fs::path(MODELREF_SOURCE_DIR) / "README.md"));
+  return ReadCommands(ReadFile(fs::path(testing::SourceDir()) / "README.md"));
 }
 
 // A folder in which the relative paths of the README lead to this build and to data of its own, and
@@ -102,9 +103,9 @@ class ReadmeCommandsTest : public ::testing::Test {
     ASSERT_NE(mkdtemp(folder.data()), nullptr);
     folder_ = folder;
     fs::create_directory(folder_ / ".dev");
-    fs::copy(fs::path(MODELREF_SOURCE_DIR) / "deploy/sample-catalogue", data());
+    fs::copy(fs::path(testing::SourceDir()) / "deploy/sample-catalogue", data());
     fs::remove(data() / "README.md");
-    fs::create_directory_symlink(MODELREF_BINARY_DIR, folder_ / "build");
+    fs::create_directory_symlink(testing::BinaryDir(), folder_ / "build");
     const std::string address = absl::StrCat("unix:", folder, "/socket");
     setenv("MODELREF_SERVER", address.c_str(), 1);
     StartServer(address);
@@ -162,7 +163,7 @@ class ReadmeCommandsTest : public ::testing::Test {
   }
 
   void StartServer(const std::string& address) {
-    const std::string program = absl::StrCat(MODELREF_BINARY_DIR, "/bin/modelrefd");
+    const std::string program = absl::StrCat(testing::BinaryDir(), "/bin/modelrefd");
     const std::string data_dir = data().string();
     const char* const arguments[] = {
         program.c_str(),  "--data-dir",  data_dir.c_str(), "--listen", address.c_str(),
@@ -175,7 +176,7 @@ class ReadmeCommandsTest : public ::testing::Test {
   void EditAModel(int edit) const {
     const fs::path file = data() / "stable_diffusion.json";
     const fs::path sample =
-        fs::path(MODELREF_SOURCE_DIR) / "deploy/sample-catalogue/stable_diffusion.json";
+        fs::path(testing::SourceDir()) / "deploy/sample-catalogue/stable_diffusion.json";
     std::ofstream(file.string() + ".new") << absl::StrReplaceAll(
         ReadFile(sample), {{"A calm generalist", absl::StrCat("Edit ", edit, " of a generalist")}});
     fs::rename(file.string() + ".new", file);
@@ -202,7 +203,7 @@ TEST_F(ReadmeCommandsTest, PrintWhatTheReadmeShows) {
 }
 
 TEST(ReadmeDevCommandsTest, EveryVerbExists) {
-  const std::vector<std::string> help = ReadLines(Open(MODELREF_SOURCE_DIR, "./dev help").get());
+  const std::vector<std::string> help = ReadLines(Open(testing::SourceDir(), "./dev help").get());
   for (const ReadmeCommand& command : CommandsOfTheReadme()) {
     if (!absl::StartsWith(command.command, "./dev ")) continue;
     const std::vector<std::string> words = absl::StrSplit(command.command, ' ');

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "modelref/v1/error_reason.pb.h"
+#include "tests/testing/paths.h"
 
 namespace modelref {
 namespace {
@@ -30,7 +31,7 @@ std::string ReadFile(const fs::path& path) {
 std::set<std::string> FindAll(const std::string& folder, const std::string& extension,
                               const std::regex& pattern) {
   std::set<std::string> found;
-  for (const auto& entry : fs::recursive_directory_iterator(MODELREF_SOURCE_DIR + folder)) {
+  for (const auto& entry : fs::recursive_directory_iterator(testing::SourceDir() + folder)) {
     if (entry.path().extension() != extension) continue;
     const std::string text = ReadFile(entry.path());
     for (std::sregex_iterator it(text.begin(), text.end(), pattern), end; it != end; ++it) {

@@ -1,4 +1,5 @@
 #include "tests/service/listing_fixture.h"
+#include "tests/testing/paths.h"
 
 #include <gtest/gtest.h>
 
@@ -23,8 +24,7 @@ DocumentPtr DocumentOf(const std::vector<std::pair<std::string, std::string>>& r
 
 std::optional<Json> SharedJson(const std::string& path) {
   const char* const shared = std::getenv("MODELREF_SHARED");
-  const std::string folder =
-      shared != nullptr ? shared : std::string(MODELREF_SOURCE_DIR) + "/../shared";
+  const std::string folder = shared != nullptr ? shared : testing::SourceDir() + "/../shared";
   std::ifstream file(folder + "/" + path);
   if (!file) return std::nullopt;
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());

@@ -8,13 +8,14 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
+#include "tests/testing/paths.h"
 
 namespace modelref::testing {
 
 std::string SharedDir() {
   const char* configured = std::getenv("MODELREF_SHARED");
   if (configured != nullptr && *configured != '\0') return configured;
-  return MODELREF_SOURCE_DIR "/../shared";
+  return testing::SourceDir() + "/../shared";
 }
 
 bool HasSharedData() { return access(absl::StrCat(SharedDir(), "/golden").c_str(), R_OK) == 0; }

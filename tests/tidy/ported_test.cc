@@ -9,6 +9,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/paths.h"
 
 namespace modelref {
 namespace {
@@ -25,7 +26,7 @@ std::string ReadText(const fs::path& path) {
 std::set<std::string> ExistingTests() {
   const std::regex test(R"(\bTEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\))");
   std::set<std::string> names;
-  for (const auto& file : fs::recursive_directory_iterator(MODELREF_SOURCE_DIR "/tests")) {
+  for (const auto& file : fs::recursive_directory_iterator(testing::SourceDir() + "/tests")) {
     if (file.path().extension() != ".cc") continue;
     const std::string text = ReadText(file.path());
     for (std::sregex_iterator it(text.begin(), text.end(), test), end; it != end; ++it) {
@@ -36,7 +37,7 @@ std::set<std::string> ExistingTests() {
 }
 
 TEST(PortedTest, EveryNamedTestExists) {
-  const std::string ported = ReadText(MODELREF_SOURCE_DIR "/tests/PORTED.md");
+  const std::string ported = ReadText(testing::SourceDir() + "/tests/PORTED.md");
   const std::set<std::string> existing = ExistingTests();
   const std::regex name(R"(`(\w+Test\.\w+)`)");
   int named = 0;

@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/testing/paths.h"
 #include "tests/tidy/include_rules.h"
 #include "tests/tidy/proto_rules.h"
 #include "tests/tidy/size_rules.h"
@@ -15,7 +16,7 @@ namespace modelref::tidy {
 namespace {
 
 const std::vector<SourceFile>& Tree() {
-  static const auto* const tree = new std::vector<SourceFile>(ReadTree(MODELREF_SOURCE_DIR));
+  static const auto* const tree = new std::vector<SourceFile>(ReadTree(testing::SourceDir()));
   return *tree;
 }
 

@@ -13,6 +13,7 @@
 #include "modelref/v1/reference.pb.h"
 #include "modelref/v1/statistics.pb.h"
 #include "modelref/v1/watch.pb.h"
+#include "tests/testing/paths.h"
 
 namespace modelref::ctl {
 namespace {
@@ -85,7 +86,7 @@ std::string DescribeMessages() {
 // line is fine; write it into the file.
 TEST(ProtoJsonTest, FieldNamesAreStable) {
   const std::string path =
-      absl::StrCat(MODELREF_SOURCE_DIR, "/tests/clients/modelrefctl/stable_field_names.txt");
+      absl::StrCat(testing::SourceDir(), "/tests/clients/modelrefctl/stable_field_names.txt");
   std::ifstream file(path);
   const std::string stable((std::istreambuf_iterator<char>(file)), {});
   EXPECT_EQ(DescribeMessages(), stable) << path;
