@@ -14,6 +14,17 @@ if(NOT Protobuf_FOUND)
 endif()
 find_package(gRPC CONFIG REQUIRED)
 
+# No installed header declares it; without it no answer is compressed.
+include(CheckCXXSourceCompiles)
+set(CMAKE_REQUIRED_LIBRARIES gRPC::grpc)
+check_cxx_source_compiles("
+  #include <cstdint>
+  struct grpc_call;
+  uint32_t grpc_call_test_only_get_encodings_accepted_by_peer(grpc_call* call);
+  int main() { return grpc_call_test_only_get_encodings_accepted_by_peer(nullptr) != 0; }
+" MODELREF_GRPC_TELLS_ENCODINGS)
+unset(CMAKE_REQUIRED_LIBRARIES)
+
 find_path(RAPIDJSON_INCLUDE_DIR rapidjson/rapidjson.h REQUIRED)
 find_path(HTTPLIB_INCLUDE_DIR httplib.h REQUIRED)
 find_library(HTTPLIB_LIBRARY cpp-httplib REQUIRED)

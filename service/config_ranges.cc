@@ -67,6 +67,7 @@ const std::vector<NumberRange>& NumberRanges() {
       {"runtime.unary_threads", 0, 256},
       {"runtime.stream_threads", 0, 256},
       {"runtime.blocking_threads", 0, 1'024},
+      {"runtime.gzip_min_bytes", 0, kGiB},
   };
   return ranges;
 }

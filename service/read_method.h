@@ -28,12 +28,18 @@ UnaryOutcome AnswerRead(const ReadMeans& means, UnaryRead read, UnaryDeferral& d
 absl::StatusOr<ReadPlan> CheckRead(const CallContext& context, const v1::ReadOptions& options,
                                    const RefreshPolicy& may_refresh);
 
+// What the answer to one call may use.
+struct AnswerOptions {
+  bool gzip = false;  // The caller accepts it.
+};
+
 // How reads of one request type are served.
 template <typename Request>
 struct ReadMethod {
   std::function<absl::StatusOr<DocumentKey>(const Request&)> resolve;
   std::function<bool(const Request&)> is_slow;
-  std::function<absl::StatusOr<grpc::ByteBuffer>(const DocumentKey&, const Request&)> answer;
+  std::function<absl::StatusOr<grpc::ByteBuffer>(const DocumentKey&, const Request&, AnswerOptions)>
+      answer;
 };
 
 // Registers a read of one document. `means` and `may_refresh` are as in ReadMeans.
@@ -55,13 +61,16 @@ void AddRead(MethodTable* methods, absl::string_view name, MethodOptions options
                       if (!key.ok()) return key.status();
                       // What most calls ask for waits for nothing and is answered without more ado.
                       const bool slow = method->is_slow(request);
+                      const AnswerOptions answer{context.AcceptsGzip()};
                       if (!slow && !plan->refresh && !plan->min_position.has_value()) {
-                        return method->answer(*key, request);
+                        return method->answer(*key, request, answer);
                       }
                       plan->keys = {*key};
                       auto kept = std::make_shared<const Request>(std::move(request));
                       UnaryRead read{*std::move(plan), slow, nullptr};
-                      read.body = [method, kept, key = *key] { return method->answer(key, *kept); };
+                      read.body = [method, kept, key = *key, answer] {
+                        return method->answer(key, *kept, answer);
+                      };
                       return AnswerRead(means, std::move(read), deferral);
                     });
 }

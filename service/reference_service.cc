@@ -75,17 +75,19 @@ bool IsSlow(const Request&) {
 }  // namespace
 
 ReferenceService::ReferenceService(Catalogue catalogue, RefreshPolicy may_refresh,
-                                   PositionWaiter& positions, Executor& executor)
+                                   PositionWaiter& positions, Executor& executor,
+                                   GzipCache::Options gzip)
     : catalogue_(std::move(catalogue)),
       may_refresh_(std::move(may_refresh)),
       means_{catalogue_, positions, executor},
+      gzip_cache_(gzip, executor),
       index_cache_(kIndexBytes),
       statistics_cache_(kStatisticsBytes) {}
 
-template <typename Request>
+template <typename Request, typename... Options>
 void ReferenceService::AddUnaryRead(MethodTable* methods, absl::string_view method,
                                     absl::StatusOr<grpc::ByteBuffer> (ReferenceService::*answer)(
-                                        const DocumentKey&, const Request&)) {
+                                        const DocumentKey&, const Request&, Options...)) {
   MethodOptions options;
   options.posted_requests = kPostedRequests;
   ReadMethod<Request> read;
@@ -93,8 +95,14 @@ void ReferenceService::AddUnaryRead(MethodTable* methods, absl::string_view meth
     return ResolveDocument(catalogue_, request.category(), request.format());
   };
   read.is_slow = [](const Request& request) { return IsSlow(request); };
-  read.answer = [this, answer](const DocumentKey& key, const Request& request) {
-    return (this->*answer)(key, request);
+  read.answer = [this, answer](const DocumentKey& key, const Request& request,
+                               AnswerOptions answer_options) {
+    if constexpr (sizeof...(Options) == 0) {
+      static_cast<void>(answer_options);
+      return (this->*answer)(key, request);
+    } else {
+      return (this->*answer)(key, request, answer_options);
+    }
   };
   AddRead<Request>(methods, absl::StrCat(kService, method), options, means_, may_refresh_,
                    std::move(read));
@@ -141,8 +149,8 @@ absl::StatusOr<v1::ListCategoriesResponse> ReferenceService::ListCategories(
   return response;
 }
 
-absl::StatusOr<grpc::ByteBuffer> ReferenceService::CategoryBytes(const DocumentView& view,
-                                                                 bool source_text) {
+absl::StatusOr<std::shared_ptr<const std::string>> ReferenceService::CategoryJson(
+    const DocumentView& view, bool source_text) {
   const DocumentState& state = *view.state;
   const size_t size = source_text ? SourceTextOf(state).size() : state.document->size_bytes();
   if (size > kGetCategoryBytes) {
@@ -151,15 +159,13 @@ absl::StatusOr<grpc::ByteBuffer> ReferenceService::CategoryBytes(const DocumentV
                               " bytes, more than one message holds: call StreamCategory"),
                  {.metadata = {{"sizeBytes", absl::StrCat(size)}}});
   }
-  if (source_text) {
-    if (state.source_text == nullptr) return CopyBytes(SourceTextOf(state));
-    return BytesOf(state.source_text);
-  }
-  return BytesOf(json_cache_.JsonOf(state));
+  if (!source_text) return json_cache_.JsonOf(state);
+  if (state.source_text != nullptr) return state.source_text;
+  return std::make_shared<const std::string>(SourceTextOf(state));
 }
 
 absl::StatusOr<grpc::ByteBuffer> ReferenceService::GetCategory(
-    const DocumentKey& key, const v1::GetCategoryRequest& request) {
+    const DocumentKey& key, const v1::GetCategoryRequest& request, AnswerOptions options) {
   ASSIGN_OR_RETURN(const DocumentView view, OpenDocument(catalogue_, key));
   ASSIGN_OR_RETURN(const bool source_text,
                    IsSourceText(request.representation(), view.state->key.format));
@@ -172,12 +178,16 @@ absl::StatusOr<grpc::ByteBuffer> ReferenceService::GetCategory(
     response.mutable_not_modified();
     return SerializeMessage(response);
   }
-  ASSIGN_OR_RETURN(const grpc::ByteBuffer json, CategoryBytes(view, source_text));
+  ASSIGN_OR_RETURN(const auto json, CategoryJson(view, source_text));
   // The document goes out from shared memory behind the few bytes that are this answer's own.
-  ASSIGN_OR_RETURN(const grpc::ByteBuffer head, SerializeMessage(response));
-  return JoinBytes(
-      {head, CopyBytes(FieldPrefix(v1::GetCategoryResponse::kJsonFieldNumber, json.Length())),
-       json});
+  const std::string head =
+      absl::StrCat(response.SerializeAsString(),
+                   FieldPrefix(v1::GetCategoryResponse::kJsonFieldNumber, json->size()));
+  if (options.gzip) {
+    auto tail = gzip_cache_.Find(view.state->key, source_text, etag, json);
+    if (tail != nullptr) return GzipMessage(head, std::move(tail));
+  }
+  return JoinBytes({CopyBytes(head), BytesOf(json)});
 }
 
 absl::StatusOr<grpc::ByteBuffer> ReferenceService::GetModel(const DocumentKey& key,

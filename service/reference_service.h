@@ -7,6 +7,7 @@
 #include "service/catalogue.h"
 #include "service/category_statistics.h"
 #include "service/document_json_cache.h"
+#include "service/gzip_cache.h"
 #include "service/model_listing.h"
 #include "service/read_method.h"
 #include "service/rpc/executor.h"
@@ -21,7 +22,7 @@ class ReferenceService {
   // Everything in `catalogue`, `positions` and `executor` must outlive the calls; the service must
   // outlive the server.
   ReferenceService(Catalogue catalogue, RefreshPolicy may_refresh, PositionWaiter& positions,
-                   Executor& executor);
+                   Executor& executor, GzipCache::Options gzip = {});
 
   void Register(MethodTable* methods);
 
@@ -29,7 +30,8 @@ class ReferenceService {
   absl::StatusOr<v1::ListCategoriesResponse> ListCategories(
       const v1::ListCategoriesRequest& request);
   absl::StatusOr<grpc::ByteBuffer> GetCategory(const DocumentKey& key,
-                                               const v1::GetCategoryRequest& request);
+                                               const v1::GetCategoryRequest& request,
+                                               AnswerOptions options);
   absl::StatusOr<grpc::ByteBuffer> GetModel(const DocumentKey& key,
                                             const v1::GetModelRequest& request);
   absl::StatusOr<grpc::ByteBuffer> BatchGetModels(const DocumentKey& key,
@@ -47,20 +49,23 @@ class ReferenceService {
                                                          const Waker& waker);
 
   // Registers a unary read of one document.
-  template <typename Request>
+  template <typename Request, typename... Options>
   void AddUnaryRead(MethodTable* methods, absl::string_view method,
                     absl::StatusOr<grpc::ByteBuffer> (ReferenceService::*answer)(const DocumentKey&,
-                                                                                 const Request&));
+                                                                                 const Request&,
+                                                                                 Options...));
   template <typename Request>
   void AddStream(MethodTable* methods, absl::string_view method,
                  absl::StatusOr<std::unique_ptr<StreamSource>> (ReferenceService::*open)(
                      const CallContext&, const Request&, const Waker&));
-  absl::StatusOr<grpc::ByteBuffer> CategoryBytes(const DocumentView& view, bool source_text);
+  absl::StatusOr<std::shared_ptr<const std::string>> CategoryJson(const DocumentView& view,
+                                                                  bool source_text);
 
   const Catalogue catalogue_;
   const RefreshPolicy may_refresh_;
   const ReadMeans means_;
   DocumentJsonCache json_cache_;
+  GzipCache gzip_cache_;
   ModelIndexCache index_cache_;
   CategoryStatisticsCache statistics_cache_;
 };

@@ -51,8 +51,9 @@ class Server::Impl {
         Catalogue{data_->store(), registry_, CanonicalFormat(config_), config_.node_id(), clock_,
                   [this](const DocumentKey& key) { return data_->Refresh(key); }});
     rpc_ = std::make_unique<RpcServer>(MakeRpcOptions(config_, access_, clock_));
-    reference_ = std::make_unique<ReferenceService>(*catalogue_, MakeRefreshPolicy(access_),
-                                                    *positions_, rpc_->executor());
+    reference_ =
+        std::make_unique<ReferenceService>(*catalogue_, MakeRefreshPolicy(access_), *positions_,
+                                           rpc_->executor(), MakeGzipOptions(config_));
     watch_ = std::make_unique<WatchService>(*catalogue_, *hub_, MakeWatchOptions(config_));
     const ServerParts parts{config_, *catalogue_, *data_, *hub_, *rpc_, health_, start_time_};
     const ServerFacts facts = MakeServerFacts(parts);

@@ -109,6 +109,12 @@ PositionWaiter::Options MakePositionOptions(const v1::ServerConfig& config) {
   return options;
 }
 
+GzipCache::Options MakeGzipOptions(const v1::ServerConfig& config) {
+  GzipCache::Options options;
+  options.min_bytes = config.runtime().gzip_min_bytes();
+  return options;
+}
+
 absl::Duration ShutdownGrace(const v1::ServerConfig& config) {
   return config.runtime().has_shutdown_grace() ? FromProto(config.runtime().shutdown_grace())
                                                : absl::Seconds(30);

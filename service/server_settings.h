@@ -9,6 +9,7 @@
 #include "backends/category_registry.h"
 #include "modelref/v1/config.pb.h"
 #include "service/auth/access_control.h"
+#include "service/gzip_cache.h"
 #include "service/rpc/server_options.h"
 #include "service/store/data_directory.h"
 #include "service/watch/watch_session.h"
@@ -23,6 +24,7 @@ RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, const AccessCont
 DataDirectory::Options MakeDirectoryOptions(const v1::ServerConfig& config);
 WatchSession::Options MakeWatchOptions(const v1::ServerConfig& config);
 PositionWaiter::Options MakePositionOptions(const v1::ServerConfig& config);
+GzipCache::Options MakeGzipOptions(const v1::ServerConfig& config);
 absl::Duration ShutdownGrace(const v1::ServerConfig& config);
 
 // Says at start what would otherwise show as fifteen damaged documents: the directory is missing,

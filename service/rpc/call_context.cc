@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "service/rpc/gzip.h"
 
 namespace modelref {
 namespace {
@@ -41,7 +42,7 @@ bool IsLocalPeer(absl::string_view peer) {
   return false;
 }
 
-CallContext::CallContext(absl::string_view method, const grpc::ServerContext* grpc_context,
+CallContext::CallContext(absl::string_view method, grpc::ServerContext* grpc_context,
                          absl::Time received_at)
     : method_(method), grpc_context_(grpc_context), received_at_(received_at) {}
 
@@ -67,6 +68,8 @@ std::vector<absl::string_view> CallContext::MetadataValues(absl::string_view key
 absl::string_view CallContext::traceparent() const {
   return Metadata("traceparent").value_or(absl::string_view());
 }
+
+bool CallContext::AcceptsGzip() const { return PeerAcceptsGzip(grpc_context_->c_call()); }
 
 absl::Time CallContext::deadline() const {
   const std::chrono::system_clock::time_point deadline = grpc_context_->deadline();

@@ -30,8 +30,7 @@ class CallAttachment {
 class CallContext {
  public:
   // `method` ("/package.Service/Method") and `grpc_context` must outlive this.
-  CallContext(absl::string_view method, const grpc::ServerContext* grpc_context,
-              absl::Time received_at);
+  CallContext(absl::string_view method, grpc::ServerContext* grpc_context, absl::Time received_at);
   CallContext(const CallContext&) = delete;
   CallContext& operator=(const CallContext&) = delete;
 
@@ -48,6 +47,9 @@ class CallContext {
   std::vector<absl::string_view> MetadataValues(absl::string_view key) const;
   // The W3C trace context of the caller; empty when there is none.
   absl::string_view traceparent() const;
+
+  // Whether the peer accepts answers in gzip (see service/rpc/gzip.h).
+  bool AcceptsGzip() const;
 
   // When the call was taken from the queue, by the server's clock.
   absl::Time received_at() const { return received_at_; }
@@ -72,7 +74,7 @@ class CallContext {
 
  private:
   const absl::string_view method_;
-  const grpc::ServerContext* const grpc_context_;
+  grpc::ServerContext* const grpc_context_;
   const absl::Time received_at_;
   std::atomic<bool> cancelled_{false};
   std::shared_ptr<const CallAttachment> attachment_;

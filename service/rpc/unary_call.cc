@@ -4,6 +4,7 @@
 
 #include "backends/base/error.h"
 #include "service/grpc_status.h"
+#include "service/rpc/gzip.h"
 
 namespace modelref {
 
@@ -71,6 +72,7 @@ void UnaryCall::Answer(absl::StatusOr<grpc::ByteBuffer> answer) {
   SendStarted();
   if (answer.ok()) {
     method_->counters.Sent(answer->Length());
+    if (IsGzip(*answer)) grpc_context_.set_compression_algorithm(GRPC_COMPRESS_GZIP);
     writer_.Finish(*answer, grpc::Status::OK, &sent_tag_);
   } else {
     writer_.FinishWithError(ToGrpcStatus(answer.status()), &sent_tag_);

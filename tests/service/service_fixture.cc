@@ -25,10 +25,10 @@ ServiceFixture::ServiceFixture(const Options& options) {
         server->clock = &clock_;
         if (options.server) options.server(server);
       },
-      [this](RpcServer& server) {
+      [this, &options](RpcServer& server) {
         reference_ = std::make_unique<ReferenceService>(
             *catalogue_, [](const CallContext&) { return absl::OkStatus(); }, *positions_,
-            server.executor());
+            server.executor(), options.gzip);
         reference_->Register(&server.methods());
       });
   reference_stub_ = v1::ReferenceService::NewStub(server_->channel());

@@ -29,6 +29,7 @@ class ServiceFixture {
     Store::Options store;
     PositionWaiter::Options positions;
     WatchSession::Options watch;
+    GzipCache::Options gzip;
     TestServer::Options server;
   };
 
