@@ -16,6 +16,8 @@ struct ReadMeans {
   const Catalogue& catalogue;
   PositionWaiter& positions;
   Executor& executor;
+  // Answers of this size and more are compressed for callers that accept it; 0: none.
+  size_t gzip_min_bytes = 0;
 };
 
 // What precedes the answer of a stream, run elsewhere: a queue's thread must wait neither for other

@@ -1,9 +1,14 @@
 #include "service/read_method.h"
 
 #include "backends/base/status_macros.h"
+#include "service/rpc/gzip.h"
 
 namespace modelref {
 namespace {
+
+absl::string_view ViewOf(const grpc::Slice& slice) {
+  return {reinterpret_cast<const char*>(slice.begin()), slice.size()};
+}
 
 absl::StatusOr<grpc::ByteBuffer> RefreshAndAnswer(const Catalogue& catalogue,
                                                   const UnaryRead& read) {
@@ -33,6 +38,30 @@ absl::StatusOr<ReadPlan> CheckRead(const CallContext& context, const v1::ReadOpt
   ASSIGN_OR_RETURN(ReadPlan plan, PlanRead(options));
   if (plan.refresh) RETURN_IF_ERROR(may_refresh(context));
   return plan;
+}
+
+KnownRead ReadAnswers::Look(const CallContext& context, const grpc::ByteBuffer& request) const {
+  KnownRead read;
+  read.root = means_.catalogue.store.root();
+  read.in_one_piece = request.TrySingleSlice(&read.request).ok();
+  read.options.gzip = means_.gzip_min_bytes > 0 && context.AcceptsGzip();
+  return read;
+}
+
+std::optional<grpc::ByteBuffer> ReadAnswers::Find(const KnownRead& read) {
+  if (!read.in_one_piece) return std::nullopt;
+  return caches_[read.options.gzip].Find(read.root, ViewOf(read.request));
+}
+
+void ReadAnswers::Keep(const KnownRead& read, const DocumentKey& key,
+                       const grpc::ByteBuffer& answer) {
+  if (!read.in_one_piece) return;
+  // It may have been made from a newer root, or tell for how long the document has been stale.
+  if (means_.catalogue.store.root() != read.root) return;
+  if (read.root->Find(key)->freshness.stale()) return;
+  // The compressed form may be there next time.
+  if (read.options.gzip && !IsGzip(answer) && answer.Length() >= means_.gzip_min_bytes) return;
+  caches_[read.options.gzip].Keep(read.root, ViewOf(read.request), answer);
 }
 
 UnaryOutcome AnswerRead(const ReadMeans& means, UnaryRead read, UnaryDeferral& deferral) {

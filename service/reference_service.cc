@@ -79,7 +79,7 @@ ReferenceService::ReferenceService(Catalogue catalogue, RefreshPolicy may_refres
                                    GzipCache::Options gzip)
     : catalogue_(std::move(catalogue)),
       may_refresh_(std::move(may_refresh)),
-      means_{catalogue_, positions, executor},
+      means_{catalogue_, positions, executor, gzip.min_bytes},
       gzip_cache_(gzip, executor),
       index_cache_(kIndexBytes),
       statistics_cache_(kStatisticsBytes) {}
