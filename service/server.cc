@@ -1,5 +1,6 @@
 #include "service/server.h"
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 
@@ -21,7 +22,9 @@
 namespace modelref {
 namespace {
 
-// Streams are told to drain over this part of the grace time; the rest is for calls in flight.
+// Streams are told to drain one after the other, over this part of the grace time at most; the rest
+// is for calls in flight.
+constexpr absl::Duration kDrainPace = absl::Milliseconds(2);
 constexpr double kDrainFraction = 0.6;
 
 // Beside the imports, which have a thread of their own.
@@ -94,7 +97,7 @@ class Server::Impl {
     health_.Close();
     if (std::exchange(serving_, false)) {
       const absl::Duration grace = ShutdownGrace(config_);
-      rpc_->BeginDrain(grace * kDrainFraction);
+      rpc_->BeginDrain(std::min(grace * kDrainFraction, kDrainPace * rpc_->Stats().streams_open));
       rpc_->Shutdown(grace);
     }
     if (positions_ != nullptr) positions_->Stop();

@@ -130,7 +130,9 @@ void Mirror::Core::TakeCut(const WatchCut& cut, const WatchedDocuments& document
   PublishLocked(changed);
   watch_.epoch = cut.header.epoch();
   watch_.revision = cut.header.revision();
-  watch_.confirmed = Now();
+  // What a stream tells while it catches up is not the newest yet.
+  const bool newest = cut.kind != WatchCut::Kind::kChanges || watch_.state == SyncState::kSynced;
+  if (newest) watch_.confirmed = Now();
   ConfirmLocked();
   changed_.SignalAll();
 }

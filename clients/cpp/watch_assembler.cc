@@ -58,7 +58,7 @@ v1::WatchRequest WatchAssembler::BeginStream() {
   resuming_ = start_ == v1::WatchRequest::kResumeToken || start_ == v1::WatchRequest::kPosition;
   phase_ = Phase::kOpening;
   TakeCollected();
-  unconfirmed_ = stale_;
+  DoubtFreshness();
   return request;
 }
 
@@ -74,6 +74,7 @@ absl::StatusOr<std::optional<WatchCut>> WatchAssembler::Take(v1::WatchResponse m
       if (phase_ == Phase::kOpening || phase_ == Phase::kInSnapshot) return Unexpected(message);
       phase_ = Phase::kInSnapshot;
       TakeCollected();
+      DoubtFreshness();
       reason_ = message.snapshot_begin().reason();
       return std::optional<WatchCut>();
     case v1::WatchResponse::kEvents:
@@ -192,12 +193,20 @@ absl::StatusOr<WatchCut> WatchAssembler::TakeListing(const v1::ResponseHeader& h
   return cut;
 }
 
+void WatchAssembler::DoubtFreshness() {
+  for (const auto& [key, freshness] : stale_) unconfirmed_.insert(key);
+}
+
 bool WatchAssembler::TakeFreshness(const v1::Freshness& freshness) {
   const std::optional<DocumentKey> key = KeyOf(freshness.category(), freshness.format());
   if (!key.has_value()) return false;
   unconfirmed_.erase(*key);
-  if (freshness.stale()) return stale_.insert(*key).second;
-  return stale_.erase(*key) > 0;
+  if (!freshness.stale()) return stale_.erase(*key) > 0;
+  const auto [held, is_new] = stale_.try_emplace(*key, freshness);
+  if (is_new) return true;
+  const bool same = held->second.SerializeAsString() == freshness.SerializeAsString();
+  held->second = freshness;
+  return !same;
 }
 
 std::vector<v1::Freshness> WatchAssembler::TakeFresh() {

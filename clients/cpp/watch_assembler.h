@@ -2,6 +2,7 @@
 
 // Turning the messages of Watch streams into cuts. Internal to clients/cpp.
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -41,9 +42,10 @@ class WatchAssembler {
   absl::StatusOr<WatchCut> TakeListing(const v1::ResponseHeader& header,
                                        const std::vector<v1::WatchEvent>& entries);
 
-  // What became stale or fresh. False when it tells nothing new.
+  // What became stale or fresh, or why. False when it tells nothing new.
   bool TakeFreshness(const v1::Freshness& freshness);
-  // After a cut: the documents that became fresh while no stream was open.
+  // The documents that became fresh unheard: while no stream was open, or with a snapshot. A server
+  // names what is stale right after Created and SnapshotEnd: to be asked after the next cut.
   std::vector<v1::Freshness> TakeFresh();
 
  private:
@@ -62,6 +64,7 @@ class WatchAssembler {
   absl::StatusOr<std::optional<WatchCut>> TakeBookmark(const v1::WatchResponse& message);
   std::vector<v1::WatchEvent> TakeCollected();
   WatchCut MakeCut(WatchCut::Kind kind, const v1::WatchResponse& message);
+  void DoubtFreshness();
 
   const v1::WatchRequest request_;
   WatchTable table_;
@@ -77,8 +80,8 @@ class WatchAssembler {
   std::vector<v1::WatchEvent> collected_;  // Of a cut or snapshot that is not complete.
   v1::SnapshotReason reason_ = v1::SNAPSHOT_REASON_UNSPECIFIED;
 
-  std::set<DocumentKey> stale_;
-  std::set<DocumentKey> unconfirmed_;  // Stale on the stream before, not yet on this one.
+  std::map<DocumentKey, v1::Freshness> stale_;
+  std::set<DocumentKey> unconfirmed_;  // Of these: not named since the stream or snapshot began.
 };
 
 }  // namespace modelref

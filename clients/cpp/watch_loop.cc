@@ -131,7 +131,7 @@ absl::Status WatchLoop::ReadStream() {
 absl::Status WatchLoop::Handle(v1::WatchResponse message) {
   observer_.OnMessage(message);
   if (environment_.Stopped()) return absl::OkStatus();
-  const bool was_in_step = assembler_.in_step();
+  const bool had_caught_up = CaughtUp();
   const v1::WatchResponse::BodyCase body = message.body_case();
   if (body == v1::WatchResponse::kFreshness || body == v1::WatchResponse::kDrain) {
     RETURN_IF_ERROR(assembler_.Take(message).status());
@@ -146,16 +146,19 @@ absl::Status WatchLoop::Handle(v1::WatchResponse message) {
   if (body == v1::WatchResponse::kCreated) HandleCreated(created);
   report_.epoch = assembler_.table().epoch();
   report_.revision = assembler_.table().revision();
-  if (assembler_.in_step()) Confirm();
+  if (CaughtUp()) Confirm();
   if (cut.has_value()) TellCut(*cut);
-  if (assembler_.in_step() && !was_in_step && !environment_.Stopped()) {
-    SetState(SyncState::kSynced);
-  }
+  if (CaughtUp() && !had_caught_up && !environment_.Stopped()) SetState(SyncState::kSynced);
   return absl::OkStatus();
+}
+
+bool WatchLoop::CaughtUp() const {
+  return assembler_.in_step() && assembler_.table().revision() >= caught_up_revision_;
 }
 
 void WatchLoop::HandleCreated(const v1::WatchCreated& created) {
   created_at_ = environment_.Now();
+  caught_up_revision_ = created.caught_up_revision();
   const absl::Duration interval = FromProto(created.progress_interval());
   if (interval <= absl::ZeroDuration()) return;
   silence_limit_ = timing_.silent_intervals * std::min(interval, kMaxInterval);
@@ -164,7 +167,8 @@ void WatchLoop::HandleCreated(const v1::WatchCreated& created) {
 void WatchLoop::TellCut(const WatchCut& cut) {
   if (cut.kind == WatchCut::Kind::kSnapshot) ++report_.snapshots;
   observer_.OnCut(cut, assembler_.table().documents());
-  // A server names what is stale before the first cut; the rest has become fresh.
+  // What is stale follows a snapshot; the rest has become fresh.
+  if (cut.kind == WatchCut::Kind::kSnapshot) return;
   for (const v1::Freshness& freshness : assembler_.TakeFresh()) {
     if (environment_.Stopped()) return;
     observer_.OnFreshness(cut.header, freshness);

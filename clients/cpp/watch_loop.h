@@ -66,6 +66,8 @@ class WatchLoop {
   absl::Status ReadStream();
   absl::Status Handle(v1::WatchResponse message);
   void HandleCreated(const v1::WatchCreated& created);
+  // The state is held, with all that happened before the stream began.
+  bool CaughtUp() const;
   void TellCut(const WatchCut& cut);
   void WaitToReconnect(absl::Duration delay);
 
@@ -90,6 +92,7 @@ class WatchLoop {
   std::unique_ptr<WatchStream> stream_;
   std::optional<v1::Drain> drain_;
   absl::Time created_at_ = absl::InfiniteFuture();
+  uint64_t caught_up_revision_ = 0;  // As Created says.
   absl::Duration silence_limit_;
   bool broken_ = false;
 

@@ -14,7 +14,7 @@ enum class SyncState {
   // Nothing is heard from the server: no stream yet, the last one ended, or it is silent for three
   // progress intervals. What is held was right at its revision.
   kStale,
-  // A stream is open and everything it told is held.
+  // A stream is open, has told what happened before it began, and everything it told is held.
   kSynced,
   // Stale for long: the server is asked every 30 to 60 s, while streams are tried all the same.
   kDegraded,

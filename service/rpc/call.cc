@@ -18,11 +18,13 @@ Call::~Call() {
       code = absl::StatusCode::kDeadlineExceeded;
     }
     method_->counters.Finished(code, absl::FromChrono(SteadyClock::now() - began_));
+    state_->calls_open.fetch_sub(1, std::memory_order_relaxed);
   }
   queue_->CallRemoved();
 }
 
 void Call::Begin() {
+  state_->calls_open.fetch_add(1, std::memory_order_relaxed);
   began_ = SteadyClock::now();
   context_.emplace(method_->entry->method, &grpc_context_, options().clock->TimeNow());
   method_->counters.Started(request_.Length());

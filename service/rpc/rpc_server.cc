@@ -1,5 +1,6 @@
 #include "service/rpc/rpc_server.h"
 
+#include <grpc/grpc.h>
 #include <grpc/support/time.h>
 #include <grpcpp/impl/server_builder_option.h>
 #include <grpcpp/security/server_credentials.h>
@@ -7,6 +8,7 @@
 #include <grpcpp/server_builder.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 #include <utility>
 
@@ -20,6 +22,10 @@
 
 namespace modelref {
 namespace {
+
+// How long peers without a call have to see that the server goes.
+constexpr absl::Duration kFarewell = absl::Milliseconds(400);
+constexpr absl::Duration kLook = absl::Milliseconds(10);
 
 // Linking gRPC's reflection library puts its service into every server of the process; ours serves
 // what is registered and nothing else.
@@ -90,8 +96,10 @@ class RpcServer::Impl {
   void MakeQueues(grpc::ServerBuilder* builder);
   absl::Status Build(grpc::ServerBuilder* builder);
   void PostRequests();
+  void ShutdownServer(absl::Duration grace);
 
   ServerState state_;
+  SteadyTime drained_at_;  // When every stream has been told to drain.
   std::vector<std::unique_ptr<Method>> methods_;
   std::vector<std::unique_ptr<Queue>> unary_queues_;
   std::vector<std::unique_ptr<StreamQueue>> stream_queues_;
@@ -186,7 +194,26 @@ void RpcServer::Impl::PostRequests() {
 
 void RpcServer::Impl::BeginDrain(absl::Duration spread) {
   if (server_ == nullptr || state_.draining.exchange(true)) return;
+  drained_at_ = SteadyClock::now() + ToSteady(spread);
   for (const auto& queue : stream_queues_) queue->BeginDrain(ToSteady(spread));
+}
+
+// gRPC waits until every peer has closed its connection. A C++ client that has no call under way
+// looks at its connection every 5 s only, and has to see two messages.
+void RpcServer::Impl::ShutdownServer(absl::Duration grace) {
+  std::atomic<bool> ended{false};
+  std::thread cutter([this, &ended] {
+    for (absl::Duration quiet; !ended && quiet < kFarewell; quiet += kLook) {
+      if (state_.calls_open.load(std::memory_order_relaxed) > 0) quiet = absl::ZeroDuration();
+      Pause(kLook);
+    }
+    for (; !ended; Pause(kLook)) grpc_server_cancel_all_calls(server_->c_server());
+  });
+  const int64_t grace_nanos = absl::ToInt64Nanoseconds(std::min(grace, absl::Hours(24)));
+  server_->Shutdown(
+      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(grace_nanos, GPR_TIMESPAN)));
+  ended = true;
+  cutter.join();
 }
 
 void RpcServer::Impl::Shutdown(absl::Duration grace) {
@@ -195,11 +222,14 @@ void RpcServer::Impl::Shutdown(absl::Duration grace) {
     return;
   }
   BeginDrain(absl::ZeroDuration());
+  const SteadyTime end = SteadyClock::now() + ToSteady(grace);
+  while (state_.streams_open.load(std::memory_order_relaxed) > 0 &&
+         SteadyClock::now() < std::min(drained_at_, end)) {
+    Pause(kLook);
+  }
   for (const auto& queue : unary_queues_) queue->mailbox()->SetStopping();
   for (const auto& queue : stream_queues_) queue->Stop();
-  const int64_t grace_nanos = absl::ToInt64Nanoseconds(std::min(grace, absl::Hours(24)));
-  server_->Shutdown(
-      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_nanos(grace_nanos, GPR_TIMESPAN)));
+  ShutdownServer(std::max(absl::FromChrono(end - SteadyClock::now()), absl::ZeroDuration()));
   // Its threads answer calls, so the queues must still run while they end.
   executor_.Shutdown();
   for (const auto& queue : unary_queues_) queue->Close();

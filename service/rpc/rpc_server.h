@@ -79,9 +79,11 @@ class RpcServer {
   // calls go on. Returns at once.
   void BeginDrain(absl::Duration spread);
 
-  // Stops: listeners close, streams reach kStopping, calls in flight may finish for `grace` and are
-  // then cancelled, the executor's running tasks are awaited and its waiting ones dropped, threads
-  // are joined. Bounded by `grace` plus the longest running handler. Idempotent.
+  // Stops: a drain that was begun goes to its end while streams are open, listeners close, streams
+  // reach kStopping, calls in flight may finish and are cancelled `grace` after the call, the
+  // executor's running tasks are awaited and its waiting ones dropped, threads are joined.
+  // Connections without a call are cut after half a second. Bounded by `grace` plus the longest
+  // running handler. Idempotent.
   void Shutdown(absl::Duration grace);
 
   RpcServerStats Stats() const;

@@ -26,7 +26,8 @@ struct ServerState {
   RawService service;
   WriteGauges write_gauges;
   std::atomic<bool> draining{false};
-  std::atomic<int64_t> streams_open{0};
+  std::atomic<int64_t> calls_open{0};    // Begun and not gone, of any kind.
+  std::atomic<int64_t> streams_open{0};  // Of these, the streams that are served.
   std::atomic<uint64_t> streams_refused{0};
   std::atomic<uint64_t> calls_not_admitted{0};
 };

@@ -24,8 +24,17 @@ size_t CountChanges(const std::vector<CommittedTransactionPtr>& due) {
   return count;
 }
 
-// The end of the last transaction that changes each record.
-using LastChanges = std::map<std::pair<DocumentKey, std::string>, size_t>;
+// The end of the last transaction that changes each record, or that may be about any record of a
+// document because it does not list its steps.
+struct LastChanges {
+  std::map<std::pair<DocumentKey, std::string>, size_t> of_record;
+  std::map<DocumentKey, size_t> of_any;
+
+  size_t Of(const DocumentKey& key, const std::string& name) const {
+    const auto any = of_any.find(key);
+    return std::max(of_record.at({key, name}), any == of_any.end() ? 0 : any->second);
+  }
+};
 
 LastChanges FindLastChanges(const WatchedSet& watched,
                             const std::vector<CommittedTransactionPtr>& due) {
@@ -33,7 +42,10 @@ LastChanges FindLastChanges(const WatchedSet& watched,
   for (size_t i = 0; i < due.size(); ++i) {
     for (const DocumentDelta& delta : due[i]->deltas) {
       if (watched.keys.count(delta.key) == 0) continue;
-      for (const CommittedChange& change : delta.changes) last[{delta.key, change.name}] = i + 1;
+      if (delta.wholesale) last.of_any[delta.key] = i + 1;
+      for (const CommittedChange& change : delta.changes) {
+        last.of_record[{delta.key, change.name}] = i + 1;
+      }
     }
   }
   return last;
@@ -48,7 +60,7 @@ size_t ExtendToLastChanges(const WatchedSet& watched,
     for (const DocumentDelta& delta : due[i]->deltas) {
       if (watched.keys.count(delta.key) == 0) continue;
       for (const CommittedChange& change : delta.changes) {
-        length = std::max(length, last.at({delta.key, change.name}));
+        length = std::max(length, last.Of(delta.key, change.name));
       }
     }
   }

@@ -55,7 +55,8 @@ class WatchSession {
   // Begins the stream; a step when it has not begun.
   std::optional<Step> Open(absl::Time now, bool draining);
   std::optional<absl::StatusOr<Standing>> AskedPosition();
-  void QueueCreated(const Root& root, v1::ResumeKind kind, absl::Time now);
+  // `caught_up` as in WatchCreated.
+  void QueueCreated(const Root& root, v1::ResumeKind kind, uint64_t caught_up, absl::Time now);
   // The stream continues from the asked position; false when the root is of another history by now.
   bool Resume(absl::Time now);
   // It cannot be continued: the snapshot, or the error for those who asked for that.

@@ -75,7 +75,7 @@ std::optional<WatchSession::Step> WatchSession::Open(absl::Time now, bool draini
     const RootPtr root = hub_.root();
     const bool snapshot = plan_.start == WatchPlan::Start::kSnapshot;
     cursor_ = PositionOf(*root);
-    QueueCreated(*root, v1::RESUME_KIND_UNSPECIFIED, now);
+    QueueCreated(*root, v1::RESUME_KIND_UNSPECIFIED, snapshot ? 0 : cursor_.revision, now);
     if (snapshot) {
       QueueSnapshot(*root, v1::SNAPSHOT_REASON_INITIAL);
     } else {
@@ -107,13 +107,16 @@ bool WatchSession::Resume(absl::Time now) {
   // All of it is made now, so that what Created says about it is true however slow the reader is.
   std::vector<WatchHub::CutPtr> cuts;
   bool exact = true;
+  uint64_t caught_up = cursor_.revision;
   size_t bytes = 0;
   for (uint64_t at = cursor_.revision; at < root->revision; at = cuts.back()->end.revision) {
     cuts.push_back(hub_.NextCut(*root, plan_, at, /*whole=*/bytes > kMaxReplayBytes));
     exact = exact && cuts.back()->exact;
     for (const EncodedMessage& message : cuts.back()->messages) bytes += message->size();
+    if (!cuts.back()->messages.empty()) caught_up = cuts.back()->end.revision;
   }
-  QueueCreated(*root, exact ? v1::RESUME_KIND_EXACT : v1::RESUME_KIND_COALESCED, now);
+  const v1::ResumeKind kind = exact ? v1::RESUME_KIND_EXACT : v1::RESUME_KIND_COALESCED;
+  QueueCreated(*root, kind, caught_up, now);
   QueueAllFreshness(*root);
   for (const WatchHub::CutPtr& cut : cuts) Queue(*cut);
   return true;
@@ -130,18 +133,20 @@ std::optional<WatchSession::Step> WatchSession::Gap(Standing standing, absl::Tim
   if (plan_.fail_on_gap || retry) return End(hub_.ErrorFor(standing, plan_.resume.position));
   const RootPtr root = hub_.root();
   cursor_ = PositionOf(*root);
-  QueueCreated(*root, v1::RESUME_KIND_RESYNC, now);
+  QueueCreated(*root, v1::RESUME_KIND_RESYNC, 0, now);
   QueueSnapshot(*root, ReasonFor(standing));
   return std::nullopt;
 }
 
-void WatchSession::QueueCreated(const Root& root, v1::ResumeKind kind, absl::Time now) {
+void WatchSession::QueueCreated(const Root& root, v1::ResumeKind kind, uint64_t caught_up,
+                                absl::Time now) {
   begun_ = true;
   cursor_is_told_ = true;
   freshness_cursor_ = root.freshness_sequence;
   v1::WatchResponse response = AtCursor();
   v1::WatchCreated* created = response.mutable_created();
   created->set_resume(kind);
+  created->set_caught_up_revision(caught_up);
   FillPosition(cursor_, created->mutable_position());
   *created->mutable_progress_interval() = modelref::ToProto(plan_.progress_interval);
   created->set_max_inline_bytes(static_cast<uint32_t>(plan_.max_inline_bytes));

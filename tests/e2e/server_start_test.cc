@@ -152,6 +152,19 @@ TEST(ServerStartTest, WatchersAreDrainedAtTheEnd) {
   EXPECT_EQ(server.LogLines("info", "server.stopped").size(), 1);
 }
 
+TEST(ServerStartTest, ClientsWithoutACallDoNotHoldUpTheEnd) {
+  const TempDir data;
+  data.Write("clip.json", Models(1, 3));
+  ServerChild server(data.path());
+  ASSERT_OK_AND_ASSIGN(const auto response, server.Get("clip"));
+  EXPECT_FALSE(response.header().stale());
+  // The connection stays, and this process looks at it every five seconds.
+  const absl::Time begin = RealClock().TimeNow();
+  server.process().Signal(SIGTERM);
+  EXPECT_EQ(server.process().Wait(), 0) << server.process().err();
+  EXPECT_LT(RealClock().TimeNow() - begin, absl::Seconds(2));
+}
+
 TEST(ServerStartTest, ARestartIsNoNewEpoch) {
   const TempDir data;
   data.Write("clip.json", Models(1, 3));

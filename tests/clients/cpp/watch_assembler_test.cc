@@ -413,6 +413,27 @@ TEST_F(WatchAssemblerTest, FreshnessIsToldOnceAndEndsWithAStreamThatDoesNotNameI
   EXPECT_FALSE(fresh[0].stale());
 }
 
+TEST_F(WatchAssemblerTest, AnotherCauseIsNewsOfAStaleDocument) {
+  Open();
+  v1::Freshness freshness = server_.Stale("clip").freshness();
+  EXPECT_TRUE(watch_.TakeFreshness(freshness));
+  freshness.set_cause(v1::STALE_CAUSE_EDIT_HELD);
+  EXPECT_TRUE(watch_.TakeFreshness(freshness));
+  EXPECT_FALSE(watch_.TakeFreshness(freshness));
+}
+
+TEST_F(WatchAssemblerTest, AfterASnapshotInTheMiddleOfAStreamWhatIsNotNamedIsFresh) {
+  Open();
+  EXPECT_TRUE(watch_.TakeFreshness(server_.Stale("clip").freshness()));
+  EXPECT_TRUE(watch_.TakeFreshness(server_.Stale("esrgan").freshness()));
+  server_.StartEpoch(std::string(16, 'f'), 20);
+  ASSERT_THAT(Take(server_.Snapshot(v1::SNAPSHOT_REASON_EPOCH_CHANGED)), IsOk());
+  EXPECT_FALSE(watch_.TakeFreshness(server_.Stale("clip").freshness()));
+  const std::vector<v1::Freshness> fresh = watch_.TakeFresh();
+  ASSERT_EQ(fresh.size(), 1u);
+  EXPECT_EQ(fresh[0].category(), "esrgan");
+}
+
 TEST_F(WatchAssemblerTest, StartFromNowIsContinuedWhereItBegan) {
   v1::WatchRequest request;
   request.mutable_now();

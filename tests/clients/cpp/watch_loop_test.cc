@@ -43,6 +43,20 @@ TEST_F(WatchLoopTest, BrokenStreamIsResumedByItsTokenAndTellsOnlyWhatFollows) {
   EXPECT_EQ(states_, (Told{"SYNCED", "STALE", "SYNCED", "STALE"}));
 }
 
+TEST_F(WatchLoopTest, ContinuedStreamIsSyncedOnceItHasCaughtUp) {
+  environment_.AddStream(Opened({kGone}));
+  v1::WatchResponse created = server_.Created(v1::RESUME_KIND_EXACT);
+  created.mutable_created()->set_caught_up_revision(server_.revision() + 2);
+  const absl::Duration slow = absl::Seconds(3);
+  environment_.AddStream({created, slow, server_.Change("esrgan", 'y'), slow,
+                          server_.Change("clip", 'z'), slow, kGone});
+  EXPECT_THAT(Run(), IsOk());
+  EXPECT_EQ(states_, (Told{"SYNCED", "STALE", "SYNCED", "STALE"}));
+  ASSERT_THAT(environment_.opened, SizeIs(2));
+  EXPECT_EQ(state_times_[2] - environment_.opened[1], 2 * slow);
+  EXPECT_EQ(loop_->status().confirmed, state_times_[2]);
+}
+
 TEST_F(WatchLoopTest, SilenceForThreeIntervalsMakesItStaleAndReconnects) {
   environment_.AddStream(Opened({absl::Seconds(59), server_.Bookmark()}));
   EXPECT_THAT(Run(), IsOk());
@@ -280,6 +294,19 @@ TEST_F(WatchLoopTest, FreshnessThatANewStreamDoesNotNameIsOver) {
   environment_.AddStream({server_.Created(v1::RESUME_KIND_EXACT), server_.Bookmark(), kGone});
   EXPECT_THAT(Run(), IsOk());
   EXPECT_EQ(told_, (Told{"snapshot +clip +esrgan", "stale clip", "fresh clip"}));
+}
+
+TEST_F(WatchLoopTest, StaleDocumentThatIsNamedAfterASnapshotWasNeverFresh) {
+  environment_.AddStream(Opened({server_.Stale("clip"), server_.Stale("esrgan"), kGone}));
+  StreamScript anew = {server_.Created(v1::RESUME_KIND_RESYNC)};
+  for (const v1::WatchResponse& message : server_.Snapshot()) anew.push_back(message);
+  anew.push_back(server_.Stale("clip"));
+  anew.push_back(server_.Bookmark());
+  anew.push_back(kGone);
+  environment_.AddStream(anew);
+  EXPECT_THAT(Run(), IsOk());
+  EXPECT_EQ(told_, (Told{"snapshot +clip +esrgan", "stale clip", "stale esrgan", "snapshot",
+                         "fresh esrgan"}));
 }
 
 TEST_F(WatchLoopTest, ClockThatIsAskedIsTheOneOfTheEnvironment) {

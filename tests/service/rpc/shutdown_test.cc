@@ -187,5 +187,22 @@ TEST(DrainTest, FarewellsAreSpreadOverTheWindow) {
   }
 }
 
+TEST(DrainTest, AShutdownLetsADrainGoToItsEnd) {
+  StreamFeed feed;
+  feed.SetFarewell("goodbye");
+  TestServer server([&](MethodTable* table) { feed.Register(table); },
+                    [](RpcServerOptions* options) { options->stream_queues = 1; });
+  std::vector<std::unique_ptr<TestStream>> streams;
+  for (size_t i = 0; i < 4; ++i) {
+    streams.push_back(std::make_unique<TestStream>(server.channel(), kWatch, ""));
+    ASSERT_TRUE(Eventually([&] { return feed.open() == i + 1; }));
+  }
+  const absl::Time start = RealClock().TimeNow();
+  server->BeginDrain(absl::Milliseconds(800));
+  server->Shutdown(absl::Seconds(50));
+  EXPECT_GE(RealClock().TimeNow() - start, absl::Milliseconds(599));
+  for (const auto& stream : streams) EXPECT_EQ(*stream->Read(), "goodbye");
+}
+
 }  // namespace
 }  // namespace modelref::testing

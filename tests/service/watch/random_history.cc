@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "service/store/prepared_transaction.h"
 
 namespace modelref::testing {
 namespace {
@@ -33,6 +34,7 @@ Store::Options Forgetful(const std::string& directory) {
 
 void RandomHistory::Coverage::Add(const Coverage& other) {
   transactions += other.transactions;
+  unlisted += other.unlisted;
   reopened += other.reopened;
   streams += other.streams;
   deltas += other.deltas;
@@ -42,6 +44,7 @@ void RandomHistory::Coverage::Add(const Coverage& other) {
   without_history += other.without_history;
   bookmarks += other.bookmarks;
   freshness += other.freshness;
+  drained += other.drained;
   unchanged += other.unchanged;
   exact += other.exact;
   coalesced += other.coalesced;
@@ -72,13 +75,20 @@ RecordChange RandomHistory::RandomStep() {
   return OneIn(3) ? Remove(name) : Put(name, std::string(1 + 20 * Pick(3), 'x'));
 }
 
+std::vector<RecordChange> RandomHistory::RandomSteps() {
+  std::vector<RecordChange> steps;
+  const bool unlisted = OneIn(200);
+  coverage_.unlisted += unlisted;
+  // Some of them change nothing.
+  const size_t count = unlisted ? 4 * kListedChanges : 1 + Pick(4);
+  while (steps.size() < count) steps.push_back(RandomStep());
+  return steps;
+}
+
 void RandomHistory::Commit() {
   std::vector<DocumentEdit> edits;
   for (const DocumentKey& key : Keys()) {
-    if (!OneIn(3)) continue;
-    std::vector<RecordChange> steps;
-    for (size_t i = 0; i <= Pick(4); ++i) steps.push_back(RandomStep());
-    edits.push_back(Edit(key, std::move(steps)));
+    if (OneIn(3)) edits.push_back(Edit(key, RandomSteps()));
   }
   world_.CommitAll(std::move(edits));
   ++coverage_.transactions;
@@ -138,7 +148,9 @@ std::unique_ptr<RandomHistory::Reader> RandomHistory::Open(const Reader* earlier
     }
   }
   ++coverage_.streams;
-  return std::make_unique<Reader>(world_, plan, Now(), std::move(copies));
+  WatchSession::Options session;
+  if (OneIn(3)) session.max_age = absl::Minutes(1);
+  return std::make_unique<Reader>(world_, plan, Now(), session, std::move(copies));
 }
 
 bool RandomHistory::ReadOne(Reader& reader) {
@@ -156,6 +168,21 @@ void RandomHistory::ReadSome(Reader& reader, size_t most) {
   }
 }
 
+void RandomHistory::ReadToHead(Reader& reader) {
+  while (ReadOne(reader)) {
+  }
+  clock_.Advance(absl::Minutes(1));
+  while (ReadOne(reader)) {
+  }
+}
+
+void RandomHistory::ReplaceWhenDrained(std::unique_ptr<Reader>* reader) {
+  if (!(*reader)->session.finished()) return;
+  ++coverage_.drained;
+  Close(**reader);
+  *reader = Open(reader->get());
+}
+
 void RandomHistory::Count(const v1::WatchResponse& message) {
   coverage_.bookmarks += message.has_bookmark();
   coverage_.freshness += message.has_freshness();
@@ -170,6 +197,7 @@ void RandomHistory::Count(const v1::WatchResponse& message) {
 void RandomHistory::Close(Reader& reader) {
   Complain(CheckAll(reader.session.trace(), world_.log));
   Complain(CheckMessageSizes(reader.session.trace(), 512 << 10));
+  Complain(CheckEnds({&reader.session.trace()}));
   coverage_.deltas += reader.client.deltas();
   coverage_.reads += reader.client.reads();
   const auto trace = std::make_shared<const WatchTrace>(reader.session.trace());
@@ -227,6 +255,7 @@ void RandomHistory::Operate() {
     // The first readers are quick, the last one is slow.
     const bool is_slow = reader == readers_.back();
     ReadSome(*reader, is_slow && !OneIn(10) ? 0 : 1 + Pick(8));
+    ReplaceWhenDrained(&reader);
   }
 }
 
@@ -234,10 +263,10 @@ Violations RandomHistory::Run() {
   while (readers_.size() < kReaders) readers_.push_back(Open(nullptr));
   for (int i = 0; i < options_.operations && found_.size() < options_.enough; ++i) Operate();
   for (auto& reader : readers_) {
-    while (ReadOne(*reader)) {
-    }
-    clock_.Advance(absl::Minutes(1));
-    while (ReadOne(*reader)) {
+    ReadToHead(*reader);
+    if (reader->session.finished()) {
+      ReplaceWhenDrained(&reader);
+      ReadToHead(*reader);
     }
     // At the latest the bookmark of that minute has told the head.
     if (reader->client.revision() != world_.log.head()) {

@@ -34,6 +34,7 @@ class RandomHistory {
   // What happened, so that a run that tests nothing fails.
   struct Coverage {
     size_t transactions = 0;
+    size_t unlisted = 0;  // Of these: edits of more steps than are listed.
     size_t reopened = 0;
     size_t streams = 0;
     size_t deltas = 0;
@@ -43,6 +44,7 @@ class RandomHistory {
     size_t without_history = 0;
     size_t bookmarks = 0;
     size_t freshness = 0;
+    size_t drained = 0;  // Streams that reached their greatest age.
     size_t unchanged = 0;
     size_t exact = 0;  // Streams continued from a token.
     size_t coalesced = 0;
@@ -60,8 +62,8 @@ class RandomHistory {
   // A stream and the client behind it.
   struct Reader {
     Reader(WatchWorld& world, const WatchPlan& plan, absl::Time now,
-           std::map<DocumentKey, ClientModel::Copy> copies)
-        : session(world.hub(), plan, now),
+           const WatchSession::Options& options, std::map<DocumentKey, ClientModel::Copy> copies)
+        : session(world.hub(), plan, now, options),
           client(world.log, plan.watched.keys, std::move(copies)) {}
 
     SessionReader session;
@@ -81,6 +83,7 @@ class RandomHistory {
   void Complain(const Violations& found);
 
   RecordChange RandomStep();
+  std::vector<RecordChange> RandomSteps();
   void Commit();
   void CommitMany();
   void ChangeFreshness();
@@ -92,6 +95,10 @@ class RandomHistory {
   // False when there was nothing to read.
   bool ReadOne(Reader& reader);
   void ReadSome(Reader& reader, size_t most);
+  // Reads what there is, then the bookmark that is due at the latest.
+  void ReadToHead(Reader& reader);
+  // A stream that was drained because of its age is followed by another one.
+  void ReplaceWhenDrained(std::unique_ptr<Reader>* reader);
   void Count(const v1::WatchResponse& message);
   void Close(Reader& reader);
   // Continues from a message twice, checks how, and what was told.

@@ -45,6 +45,7 @@ class WatchRandomTest : public ::testing::Test {
   void ExpectCoverage() const {
     if (operations_ < kOperationsPerWorld) return;  // Somebody wants a short look at a seed.
     EXPECT_GT(coverage_.streams, 50u);
+    EXPECT_GT(coverage_.unlisted, 5u);
     EXPECT_GT(coverage_.deltas, 100u);
     EXPECT_GT(coverage_.reads, 100u);
     EXPECT_GT(coverage_.folded, 20u);
@@ -52,6 +53,7 @@ class WatchRandomTest : public ::testing::Test {
     EXPECT_GT(coverage_.without_history, 20u);
     EXPECT_GT(coverage_.bookmarks, 20u);
     EXPECT_GT(coverage_.freshness, 20u);
+    EXPECT_GT(coverage_.drained, 20u);
     EXPECT_GT(coverage_.unchanged, 2u);
     EXPECT_GT(coverage_.exact, 20u);
     EXPECT_GT(coverage_.coalesced, 20u);

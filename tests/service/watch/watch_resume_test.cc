@@ -115,6 +115,23 @@ TEST_F(WatchResumeTest, WhatIsInMemoryIsReplayedTransactionByTransaction) {
   }
 }
 
+TEST_F(WatchResumeTest, CreatedSaysWhichMessageEndsTheCatchUp) {
+  const auto caught_up = [](const std::vector<v1::WatchResponse>& messages) {
+    return messages.front().created().caught_up_revision();
+  };
+  SessionReader reader = ReadUp(Plan());
+  EXPECT_EQ(caught_up(Continue(reader, v1::RESUME_KIND_EXACT)), world_.log.head());
+  Commit(2);
+  const uint64_t last_told = world_.log.head();
+  Commit(1, kLegacyClip);
+  EXPECT_EQ(caught_up(Continue(reader, v1::RESUME_KIND_EXACT)), last_told)
+      << "of what follows nothing is told";
+  Commit(4);
+  const auto messages = Continue(reader, v1::RESUME_KIND_COALESCED);
+  EXPECT_EQ(caught_up(messages), messages.back().header().revision());
+  EXPECT_EQ(caught_up(ReadUp(Plan(kSnapshot)).trace().messages), 0u);
+}
+
 TEST_F(WatchResumeTest, WhatIsNotInMemoryIsCoalesced) {
   Commit(3);
   const SessionReader reader = ReadUp(Plan(kSnapshot));
