@@ -2,7 +2,17 @@
 
 #include <memory>
 
+#include "absl/strings/match.h"
+#include "backends/base/status_macros.h"
+
 namespace modelref {
+namespace {
+
+bool IsHealthCheck(const CallContext& context) {
+  return absl::StartsWith(context.method(), "/grpc.health.");
+}
+
+}  // namespace
 
 const Caller& CallerOf(const CallContext& context) {
   static const Caller* const nobody = new Caller;
@@ -10,16 +20,26 @@ const Caller& CallerOf(const CallContext& context) {
   return attachment == nullptr ? *nobody : attachment->caller();
 }
 
-Admission MakeAdmission(const AccessControl& access) {
-  return [&access](CallContext& context) -> absl::Status {
+Admission MakeAdmission(const AccessControl& access, CallerLimits& limits, bool tls) {
+  return [&access, &limits, tls](CallContext& context) -> absl::Status {
     Credentials credentials;
     const std::string peer = context.peer();
     credentials.peer = PeerKindOf(peer);
     credentials.authorization = context.Metadata("authorization");
     credentials.apikey = context.Metadata("apikey");
-    absl::StatusOr<Caller> caller = access.Admit(context.method(), credentials);
-    if (!caller.ok()) return caller.status();
-    context.Attach(std::make_shared<const CallerAttachment>(*std::move(caller)));
+    if (tls) {
+      credentials.encrypted = context.is_encrypted();
+      credentials.certificate_subject = context.certificate_subject();
+    }
+    ASSIGN_OR_RETURN(Caller caller, access.Admit(context.method(), credentials));
+    std::shared_ptr<const void> place;
+    if (!IsHealthCheck(context)) {
+      RETURN_IF_ERROR(limits.TakeCall(caller, peer, SteadyClock::now()));
+      if (context.is_stream()) {
+        ASSIGN_OR_RETURN(place, limits.TakeStream(caller, peer));
+      }
+    }
+    context.Attach(std::make_shared<const CallerAttachment>(std::move(caller), std::move(place)));
     return absl::OkStatus();
   };
 }

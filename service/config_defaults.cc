@@ -28,6 +28,28 @@ void SetLimits(v1::Limits* limits) {
   limits->set_memory_percent(60);
   limits->set_memory_snapshots_percent(60);
   limits->set_memory_streams_percent(20);
+  limits->set_connections(20'000);
+  limits->set_connections_per_address(5'000);
+  limits->set_connections_per_second(2'000);
+}
+
+void SetRuntime(v1::RuntimeConfig* runtime) {
+  *runtime->mutable_shutdown_grace() = ToProtoDuration(absl::Seconds(10));
+  *runtime->mutable_drain_delay() = ToProtoDuration(absl::ZeroDuration());
+  *runtime->mutable_drain_spread() = ToProtoDuration(absl::Seconds(30));
+  *runtime->mutable_self_probe_interval() = ToProtoDuration(absl::Seconds(10));
+  *runtime->mutable_self_probe_timeout() = ToProtoDuration(absl::Seconds(5));
+  runtime->set_open_files(65'536);
+}
+
+void SetConnection(v1::ConnectionConfig* connection) {
+  *connection->mutable_keepalive_time() = ToProtoDuration(absl::Seconds(60));
+  *connection->mutable_keepalive_timeout() = ToProtoDuration(absl::Seconds(20));
+  *connection->mutable_min_client_ping_interval() = ToProtoDuration(absl::Seconds(20));
+  *connection->mutable_max_age() = ToProtoDuration(absl::Minutes(35));
+  *connection->mutable_max_age_grace() = ToProtoDuration(absl::Seconds(60));
+  *connection->mutable_handshake_timeout() = ToProtoDuration(absl::Seconds(20));
+  connection->set_unix_socket_mode("0600");
 }
 
 void SetStore(v1::StoreConfig* store) {
@@ -85,8 +107,9 @@ v1::ServerConfig DefaultConfig() {
   config.mutable_cache()->set_warm_at_start(true);
   SetLimits(config.mutable_limits());
   config.mutable_log()->set_level(v1::LOG_LEVEL_INFO);
+  *config.mutable_log()->mutable_slow_call() = ToProtoDuration(absl::Seconds(1));
   SetAuth(config.mutable_auth());
-  config.mutable_tls();
+  *config.mutable_tls()->mutable_reload_interval() = ToProtoDuration(absl::Seconds(5));
   SetStore(config.mutable_store());
   config.mutable_audit()->set_max_segment_bytes(uint64_t{5} << 20);
   config.mutable_audit()->set_relative_subdir("audit");
@@ -98,7 +121,8 @@ v1::ServerConfig DefaultConfig() {
   SetSources(config.mutable_sources());
   config.mutable_lifecycle()->set_kubernetes_namespace("default");
   *config.mutable_lifecycle()->mutable_lease() = ToProtoDuration(absl::Seconds(30));
-  *config.mutable_runtime()->mutable_shutdown_grace() = ToProtoDuration(absl::Seconds(20));
+  SetRuntime(config.mutable_runtime());
+  SetConnection(config.mutable_connection());
   return config;
 }
 

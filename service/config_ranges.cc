@@ -57,6 +57,10 @@ const std::vector<NumberRange>& NumberRanges() {
       {"limits.memory_percent", 5, 95},
       {"limits.memory_snapshots_percent", 1, 98},
       {"limits.memory_streams_percent", 1, 98},
+      {"limits.connections", 1, 1'000'000},
+      {"limits.connections_per_address", 1, 1'000'000},
+      {"limits.connections_per_second", 1, 1'000'000},
+      {"limits.calls_per_second_per_caller", 0, 10'000'000},
       {"store.held_removal_percent", 1, 100},
       {"store.held_removal_min_models", 1, 1'000'000},
       {"audit.max_segment_bytes", 4 * kKiB, 16 * kGiB},
@@ -68,6 +72,7 @@ const std::vector<NumberRange>& NumberRanges() {
       {"runtime.stream_threads", 0, 256},
       {"runtime.blocking_threads", 0, 1'024},
       {"runtime.gzip_min_bytes", 0, kGiB},
+      {"runtime.open_files", 256, 10'000'000},
   };
   return ranges;
 }
@@ -94,7 +99,19 @@ const std::vector<DurationRange>& DurationRanges() {
       {"sources.primary_api_timeout", absl::Milliseconds(100), absl::Minutes(10)},
       {"sources.download_backoff", absl::ZeroDuration(), absl::Minutes(10)},
       {"lifecycle.lease", absl::Seconds(5), absl::Hours(1)},
+      {"log.slow_call", absl::ZeroDuration(), absl::Hours(1)},
+      {"tls.reload_interval", absl::Milliseconds(10), absl::Hours(1)},
       {"runtime.shutdown_grace", absl::ZeroDuration(), absl::Hours(1)},
+      {"runtime.drain_delay", absl::ZeroDuration(), absl::Hours(1)},
+      {"runtime.drain_spread", absl::ZeroDuration(), absl::Hours(1)},
+      {"runtime.self_probe_interval", absl::ZeroDuration(), absl::Hours(1)},
+      {"runtime.self_probe_timeout", absl::Milliseconds(10), absl::Minutes(10)},
+      {"connection.keepalive_time", absl::Seconds(1), absl::Hours(24)},
+      {"connection.keepalive_timeout", absl::Milliseconds(100), absl::Hours(1)},
+      {"connection.min_client_ping_interval", absl::Milliseconds(10), absl::Hours(1)},
+      {"connection.max_age", absl::Seconds(1), absl::Hours(24 * 24)},
+      {"connection.max_age_grace", absl::ZeroDuration(), absl::Hours(24)},
+      {"connection.handshake_timeout", absl::Milliseconds(100), absl::Minutes(10)},
   };
   return ranges;
 }

@@ -49,6 +49,10 @@ Wrong CheckHostPort(absl::string_view text) {
 }
 
 Wrong CheckListenAddress(absl::string_view text) {
+  if (text == "systemd") return std::nullopt;
+  if (absl::ConsumePrefix(&text, "systemd:")) {
+    return text.empty() ? Wrong("must name a socket after \"systemd:\"") : std::nullopt;
+  }
   if (!absl::ConsumePrefix(&text, "unix:")) return CheckHostPort(text);
   if (text.empty()) return "must name a path after \"unix:\"";
   if (text.size() > kMaxUnixPath) {
@@ -80,6 +84,15 @@ void CheckAddresses(ConfigBuilder* builder) {
                                    std::pair{"upstream", config.upstream()}}) {
     if (text.empty()) continue;
     if (const Wrong wrong = CheckHostPort(text)) Refuse(builder, path, *wrong);
+  }
+}
+
+void CheckSocketMode(ConfigBuilder* builder) {
+  const std::string& mode = builder->config().connection().unix_socket_mode();
+  const bool octal = mode.size() >= 3 && mode.size() <= 4 &&
+                     mode.find_first_not_of("01234567") == std::string::npos;
+  if (!octal || (mode.size() == 4 && mode[0] != '0')) {
+    Refuse(builder, "connection.unix_socket_mode", "must be octal permissions such as \"0660\"");
   }
 }
 
@@ -246,6 +259,7 @@ void CheckReplica(ConfigBuilder* builder, std::vector<std::string>* warnings) {
 
 void CheckSettings(ConfigBuilder* builder, std::vector<std::string>* warnings) {
   CheckAddresses(builder);
+  CheckSocketMode(builder);
   if (!IsNodeId(builder->config().node_id())) {
     Refuse(builder, "node_id", "must be at most 64 letters, digits, \"-\", \"_\" and \".\"");
   }

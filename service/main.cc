@@ -69,6 +69,7 @@ int Serve(const v1::ServerConfig& config) {
   Log(LogLevel::kInfo, "server.started",
       {{"listen", absl::StrJoin((*server)->addresses(), ",")},
        {"admin", (*server)->admin_address()},
+       {"admin_grpc", (*server)->admin_grpc_address()},
        {"data_dir", config.data_dir()},
        {"node_id", config.node_id()}});
   WaitForSignal(signals);

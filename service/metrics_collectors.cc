@@ -39,6 +39,20 @@ void CollectMethod(const MethodStats& method, MetricsPage* page) {
                      absl::ToDoubleSeconds(method.latency_sum));
 }
 
+void CollectConnections(const AcceptorStats& stats, MetricsPage* page) {
+  page->Add("modelref_connections_open", kGauge, "Connections open now, looked at every 5 s.", {},
+            stats.open);
+  page->Add("modelref_connections_accepted_total", kCounter, "Connections accepted.", {},
+            stats.accepted);
+  for (size_t i = 0; i < kRefusedConnections; ++i) {
+    page->Add("modelref_connections_refused_total", kCounter,
+              "Connections closed as they were accepted, by reason.",
+              {{"reason", RefusalName(static_cast<RefusedConnection>(i))}}, stats.refused[i]);
+  }
+  page->Add("modelref_connections_accept_errors_total", kCounter,
+            "Failures to accept for other reasons.", {}, stats.errors);
+}
+
 }  // namespace
 
 void CollectBuild(absl::string_view version, absl::Time start_time, MetricsPage* page) {
@@ -72,6 +86,11 @@ void CollectRpc(const RpcServerStats& stats, MetricsPage* page) {
             {}, stats.streams_refused);
   page->Add("modelref_rpc_not_admitted_total", kCounter, "Calls refused by the policy.", {},
             stats.calls_not_admitted);
+  page->Add("modelref_rpc_slow_total", kCounter, "Calls that took longer than log.slow_call.", {},
+            stats.slow_calls);
+  page->Add("modelref_rpc_memory_refused_total", kCounter, "Streams refused for want of memory.",
+            {}, stats.memory_refusals);
+  CollectConnections(stats.connections, page);
   page->Add("modelref_rpc_executor_queued", kGauge, "Blocking calls that wait for a thread.", {},
             uint64_t{stats.executor_queued});
 }

@@ -52,11 +52,15 @@ uint64_t NumberAt(const std::vector<std::string>& fields, size_t index) {
 
 }  // namespace
 
-ProcessNumbers ReadProcessNumbers() {
-  ProcessNumbers numbers;
+uint64_t ReadResidentBytes() {
   const std::vector<std::string> memory =
       absl::StrSplit(ReadSmallFile("/proc/self/statm"), ' ', absl::SkipEmpty());
-  numbers.resident_bytes = NumberAt(memory, 1) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  return NumberAt(memory, 1) * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+ProcessNumbers ReadProcessNumbers() {
+  ProcessNumbers numbers;
+  numbers.resident_bytes = ReadResidentBytes();
   // The name of the process, in parentheses, may hold spaces: count from its end.
   const std::string stat = ReadSmallFile("/proc/self/stat");
   const size_t name_end = stat.rfind(')');

@@ -4,6 +4,8 @@
 #include <functional>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "backends/base/clock.h"
 #include "backends/base/executor.h"
 #include "backends/base/log.h"
 #include "backends/base/status_macros.h"
@@ -12,23 +14,44 @@
 #include "service/admin_service.h"
 #include "service/admin_wiring.h"
 #include "service/admission.h"
+#include "service/auth/certificate_authenticator.h"
+#include "service/caller_limits.h"
 #include "service/health_service.h"
+#include "service/metrics_process.h"
 #include "service/reference_service.h"
+#include "service/rpc/listen_address.h"
+#include "service/rpc/reflection_server.h"
 #include "service/rpc/rpc_server.h"
+#include "service/rpc/self_probe.h"
+#include "service/rpc/tls_reloader.h"
+#include "service/runtime_status.h"
 #include "service/server_settings.h"
 #include "service/statistics_service.h"
+#include "service/systemd_notifier.h"
+#include "service/watch/wire.h"
 #include "service/watch_service.h"
+#include "service/watchdog.h"
 
 namespace modelref {
 namespace {
 
-// Streams are told to drain one after the other, over this part of the grace time at most; the rest
-// is for calls in flight.
-constexpr absl::Duration kDrainPace = absl::Milliseconds(2);
-constexpr double kDrainFraction = 0.6;
+// For streams that end a little after they were told to.
+constexpr absl::Duration kDrainSlack = absl::Seconds(2);
 
 // Beside the imports, which have a thread of their own.
 constexpr size_t kFileThreads = 2;
+
+AccessOptions MakeAccessOptions(const v1::AuthConfig& config) {
+  AccessOptions options;
+  if (config.client_certificates()) {
+    options.authenticator = std::make_shared<const CertificateAuthenticator>(
+        CallerRoles{{config.requestor_ids().begin(), config.requestor_ids().end()},
+                    {config.approver_ids().begin(), config.approver_ids().end()},
+                    {config.admin_ids().begin(), config.admin_ids().end()},
+                    {config.worker_ids().begin(), config.worker_ids().end()}});
+  }
+  return options;
+}
 
 }  // namespace
 
@@ -41,7 +64,9 @@ class Server::Impl {
         clock_(clock),
         start_time_(clock.TimeNow()),
         file_executor_({.threads = kFileThreads}),
-        access_(AccessOptions{}) {}
+        access_(MakeAccessOptions(config.auth())),
+        caller_limits_(MakeCallerLimits(config.limits())),
+        notifier_(SystemdNotifier::FromEnvironment()) {}
 
   absl::Status Build() {
     RETURN_IF_ERROR(CheckDataDir(config_.data_dir()));
@@ -53,7 +78,11 @@ class Server::Impl {
     catalogue_ = std::make_unique<Catalogue>(
         Catalogue{data_->store(), registry_, CanonicalFormat(config_), config_.node_id(), clock_,
                   [this](const DocumentKey& key) { return data_->Refresh(key); }});
-    rpc_ = std::make_unique<RpcServer>(MakeRpcOptions(config_, access_, clock_));
+    if (const auto tls = MakeTlsOptions(config_.tls())) {
+      ASSIGN_OR_RETURN(tls_, TlsReloader::Start(*tls, clock_));
+    }
+    rpc_ = std::make_unique<RpcServer>(MakeRpcOptions(
+        config_, MakeAdmission(access_, caller_limits_, tls_ != nullptr), tls_.get(), clock_));
     reference_ =
         std::make_unique<ReferenceService>(*catalogue_, MakeRefreshPolicy(access_), *positions_,
                                            rpc_->executor(), MakeGzipOptions(config_));
@@ -70,36 +99,43 @@ class Server::Impl {
     statistics_->Register(&rpc_->methods());
     RegisterHealthService(&rpc_->methods(), &health_);
     AddCollectors(parts, &metrics_);
+    metrics_.AddCollector([this](MetricsPage* page) { CollectRuntime(RuntimeNow(), page); });
     return absl::OkStatus();
   }
 
   absl::Status Start() {
     RETURN_IF_ERROR(data_->Start());
     RETURN_IF_ERROR(rpc_->Start());
+    StartWatchdog();
     serving_ = true;
     if (!config_.admin_listen().empty()) {
       AdminHttp::Options options;
       options.address = config_.admin_listen();
       ASSIGN_OR_RETURN(admin_http_, AdminHttp::Start(options, metrics_, [this] {
                          const Projector* projector = data_->projector();
-                         return SummarizeHealth(health_, *data_->store().root(),
-                                                projector == nullptr
-                                                    ? std::vector<std::string>()
-                                                    : ProjectorFailures(projector->status()));
+                         std::vector<std::string> failures =
+                             RuntimeFailures(RuntimeNow(), clock_.TimeNow());
+                         if (projector != nullptr) {
+                           for (std::string& failure : ProjectorFailures(projector->status())) {
+                             failures.push_back(std::move(failure));
+                           }
+                         }
+                         return SummarizeHealth(health_, *data_->store().root(), failures);
                        }));
+    }
+    if (!config_.admin_grpc_listen().empty()) {
+      ASSIGN_OR_RETURN(reflection_, ReflectionServer::Start(config_.admin_grpc_listen()));
     }
     health_.Set("", true);
     for (const std::string& service : service_names_()) health_.Set(service, true);
+    notifier_.Notify("READY=1");
     return absl::OkStatus();
   }
 
   void Stop() {
     health_.Close();
-    if (std::exchange(serving_, false)) {
-      const absl::Duration grace = ShutdownGrace(config_);
-      rpc_->BeginDrain(std::min(grace * kDrainFraction, kDrainPace * rpc_->Stats().streams_open));
-      rpc_->Shutdown(grace);
-    }
+    if (std::exchange(serving_, false)) Drain();
+    reflection_.reset();
     if (positions_ != nullptr) positions_->Stop();
     admin_http_.reset();
     file_executor_.Shutdown();
@@ -110,16 +146,73 @@ class Server::Impl {
     }
   }
 
+  std::string admin_grpc_address() const {
+    return reflection_ == nullptr ? "" : reflection_->address();
+  }
   std::string admin_address() const { return admin_http_ == nullptr ? "" : admin_http_->address(); }
   RpcServer& rpc() { return *rpc_; }
 
  private:
+  void Drain() {
+    notifier_.Notify("STOPPING=1");
+    const DrainPlan plan = MakeDrainPlan(config_.runtime(), rpc_->Stats().streams_open);
+    Log(LogLevel::kInfo, "server.draining",
+        {{"streams", absl::StrCat(rpc_->Stats().streams_open)},
+         {"delay", absl::FormatDuration(plan.delay)},
+         {"spread", absl::FormatDuration(plan.spread)},
+         {"grace", absl::FormatDuration(plan.grace)}});
+    Pause(plan.delay);
+    rpc_->BeginDrain(plan.spread);
+    rpc_->AwaitDrained(plan.spread + kDrainSlack);
+    // Probes of a server that is shut down fail.
+    watchdog_->Stop();
+    rpc_->Shutdown(plan.grace);
+  }
+
+  void StartWatchdog() {
+    const v1::RuntimeConfig& runtime = config_.runtime();
+    Watchdog::Options options;
+    options.interval = FromProto(runtime.self_probe_interval());
+    options.memory_limit_bytes = MemoryLimit(config_);
+    Watchdog::Hooks hooks;
+    hooks.memory_used = [] { return ReadResidentBytes(); };
+    hooks.set_memory_short = [this](bool is_short) { rpc_->SetMemoryShort(is_short); };
+    if (const auto wanted = notifier_.watchdog()) {
+      // Twice in the time, with room for one probe that takes all of its own.
+      options.feed_interval = *wanted / 3;
+      options.interval = std::min(options.interval, *wanted / 3);
+      hooks.feed = [this] { notifier_.Notify("WATCHDOG=1"); };
+    }
+    const std::string address = rpc_->addresses().front();
+    const bool tls = tls_ != nullptr && !IsUnixAddress(address);
+    if (tls && config_.tls().require_client_certificate()) {
+      // The server has no certificate that it would take from a client.
+      Log(LogLevel::kInfo, "self_probe.off", {{"because", "client certificates are required"}});
+    } else {
+      hooks.probe = [address, tls, timeout = FromProto(runtime.self_probe_timeout())] {
+        return ProbeServer(address, tls, timeout);
+      };
+    }
+    watchdog_ = std::make_unique<Watchdog>(options, std::move(hooks));
+  }
+
+  RuntimeStatus RuntimeNow() const {
+    RuntimeStatus status;
+    status.callers = caller_limits_.stats();
+    if (tls_ != nullptr) status.tls = tls_->status();
+    if (watchdog_ != nullptr) status.watchdog = watchdog_->status();
+    return status;
+  }
+
   const v1::ServerConfig config_;
   const CategoryRegistry registry_;
   Clock& clock_;
   const absl::Time start_time_;
   Executor file_executor_;
   AccessControl access_;
+  CallerLimits caller_limits_;
+  const SystemdNotifier notifier_;
+  std::unique_ptr<TlsReloader> tls_;
   std::unique_ptr<DataDirectory> data_;
   std::unique_ptr<PositionWaiter> positions_;
   std::unique_ptr<WatchHub> hub_;
@@ -131,6 +224,8 @@ class Server::Impl {
   std::unique_ptr<StatisticsService> statistics_;
   MetricsRegistry metrics_;
   std::unique_ptr<RpcServer> rpc_;
+  std::unique_ptr<ReflectionServer> reflection_;
+  std::unique_ptr<Watchdog> watchdog_;
   std::unique_ptr<AdminHttp> admin_http_;
   std::function<std::vector<std::string>()> service_names_;
   bool serving_ = false;
@@ -155,5 +250,7 @@ void Server::Stop() { impl_->Stop(); }
 std::vector<std::string> Server::addresses() const { return impl_->rpc().addresses(); }
 
 std::string Server::admin_address() const { return impl_->admin_address(); }
+
+std::string Server::admin_grpc_address() const { return impl_->admin_grpc_address(); }
 
 }  // namespace modelref

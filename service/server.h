@@ -28,14 +28,17 @@ class Server {
   // Loads every document, then listens and serves. Errors name the address or directory and say
   // what to do.
   absl::Status Start();
-  // Ends what Start began: health says NOT_SERVING, streams are told to drain, calls may finish,
-  // threads are joined. Bounded by the configured grace time. Idempotent.
+  // Ends what Start began: health says NOT_SERVING, streams are told to drain one after the other,
+  // calls may finish, threads are joined. Bounded by the sum of the configured delay, spread and
+  // grace time, and 2 s. Idempotent.
   void Stop();
 
   // The bound addresses of the data port, with real ports.
   std::vector<std::string> addresses() const;
   // Of the admin port; empty when it is off.
   std::string admin_address() const;
+  // Of reflection and channelz; empty when they are off.
+  std::string admin_grpc_address() const;
 
  private:
   class Impl;

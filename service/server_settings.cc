@@ -1,8 +1,14 @@
 #include "service/server_settings.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "backends/base/durable_file.h"
-#include "service/admission.h"
+#include "backends/base/log.h"
+#include "service/process_limits.h"
+#include "service/rpc/listen_address.h"
 #include "service/watch/wire.h"
 
 namespace modelref {
@@ -38,6 +44,37 @@ SourceSync::Options MakeSyncOptions(const v1::ServerConfig& config) {
   return options;
 }
 
+Acceptor::Options MakeAcceptorOptions(const v1::ServerConfig& config) {
+  const v1::Limits& limits = config.limits();
+  Acceptor::Options options;
+  const uint64_t files = RaiseFileLimit(config.runtime().open_files());
+  options.limits.connections = std::min<uint64_t>(limits.connections(), ConnectionsFor(files));
+  if (options.limits.connections < limits.connections()) {
+    Log(LogLevel::kInfo, "limits.connections_lowered",
+        {{"connections", absl::StrCat(options.limits.connections)},
+         {"wanted", absl::StrCat(limits.connections())},
+         {"open_files", absl::StrCat(files)}});
+  }
+  options.limits.per_origin = limits.connections_per_address();
+  options.per_second = static_cast<int>(limits.connections_per_second());
+  return options;
+}
+
+KeepaliveOptions MakeKeepaliveOptions(const v1::ConnectionConfig& config) {
+  KeepaliveOptions options;
+  options.time = FromProto(config.keepalive_time());
+  options.timeout = FromProto(config.keepalive_timeout());
+  options.min_client_interval = FromProto(config.min_client_ping_interval());
+  options.max_connection_age = FromProto(config.max_age());
+  options.max_connection_age_grace = FromProto(config.max_age_grace());
+  options.handshake_timeout = FromProto(config.handshake_timeout());
+  return options;
+}
+
+uint64_t StreamMemory(const v1::ServerConfig& config) {
+  return MemoryLimit(config) / 100 * config.limits().memory_streams_percent();
+}
+
 std::string AuditRoot(const v1::ServerConfig& config) {
   const v1::AuditConfig& audit = config.audit();
   if (!audit.root_path_override().empty()) return audit.root_path_override();
@@ -60,11 +97,14 @@ std::vector<ExtraCategory> ExtraCategories(const v1::ServerConfig& config) {
   return extra;
 }
 
-RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, const AccessControl& access,
-                                Clock& clock) {
+RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, Admission admission,
+                                TlsReloader* tls, Clock& clock) {
   RpcServerOptions options;
-  for (const std::string& address : config.listen()) options.listen.push_back({address, nullptr});
-  options.admission = MakeAdmission(access);
+  for (const std::string& address : config.listen()) {
+    const bool encrypted = tls != nullptr && !IsUnixAddress(address);
+    options.listen.push_back({address, encrypted ? tls->NewCredentials() : nullptr});
+  }
+  options.admission = std::move(admission);
   options.unary_queues = static_cast<int>(config.runtime().unary_threads());
   options.stream_queues = static_cast<int>(config.runtime().stream_threads());
   if (config.runtime().blocking_threads() > 0) {
@@ -75,6 +115,12 @@ RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, const AccessCont
   options.max_metadata_bytes = static_cast<int>(limits.metadata_bytes());
   options.max_streams_per_connection = static_cast<int>(limits.streams_per_connection());
   options.max_streams = static_cast<int>(limits.streams());
+  options.acceptor = MakeAcceptorOptions(config);
+  options.keepalive = MakeKeepaliveOptions(config.connection());
+  options.unix_socket_mode =
+      static_cast<mode_t>(std::strtoul(config.connection().unix_socket_mode().c_str(), nullptr, 8));
+  options.transport_memory_bytes = StreamMemory(config);
+  if (config.log().has_slow_call()) options.slow_call = FromProto(config.log().slow_call());
   options.clock = &clock;
   return options;
 }
@@ -115,9 +161,35 @@ GzipCache::Options MakeGzipOptions(const v1::ServerConfig& config) {
   return options;
 }
 
-absl::Duration ShutdownGrace(const v1::ServerConfig& config) {
-  return config.runtime().has_shutdown_grace() ? FromProto(config.runtime().shutdown_grace())
-                                               : absl::Seconds(30);
+uint64_t MemoryLimit(const v1::ServerConfig& config) {
+  return MemoryAvailable() / 100 * config.limits().memory_percent();
+}
+
+std::optional<TlsReloader::Options> MakeTlsOptions(const v1::TlsConfig& config) {
+  if (config.certificate_file().empty()) return std::nullopt;
+  TlsReloader::Options options;
+  options.files = {config.certificate_file(), config.private_key_file(), config.client_ca_file(),
+                   config.require_client_certificate()};
+  options.interval = FromProto(config.reload_interval());
+  return options;
+}
+
+CallerLimits::Options MakeCallerLimits(const v1::Limits& limits) {
+  CallerLimits::Options options;
+  options.streams_per_caller = static_cast<int>(limits.streams_per_caller());
+  options.calls_per_second = static_cast<int>(limits.calls_per_second_per_caller());
+  return options;
+}
+
+DrainPlan MakeDrainPlan(const v1::RuntimeConfig& config, int64_t streams) {
+  DrainPlan plan;
+  plan.delay = FromProto(config.drain_delay());
+  // Few streams need no long time, and the process none for nothing.
+  constexpr int kLeastPerSecond = 100;
+  plan.spread =
+      std::min(FromProto(config.drain_spread()), absl::Seconds(1) * streams / kLeastPerSecond);
+  plan.grace = FromProto(config.shutdown_grace());
+  return plan;
 }
 
 absl::Status CheckDataDir(const std::string& data_dir) {

@@ -2,15 +2,18 @@
 
 // What the parts of a server are told, from its configuration.
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "backends/category_registry.h"
 #include "modelref/v1/config.pb.h"
-#include "service/auth/access_control.h"
+#include "service/caller_limits.h"
 #include "service/gzip_cache.h"
 #include "service/rpc/server_options.h"
+#include "service/rpc/tls_reloader.h"
 #include "service/store/data_directory.h"
 #include "service/watch/watch_session.h"
 
@@ -18,14 +21,27 @@ namespace modelref {
 
 Format CanonicalFormat(const v1::ServerConfig& config);
 std::vector<ExtraCategory> ExtraCategories(const v1::ServerConfig& config);
-// `access` and `clock` must outlive the server that gets the options.
-RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, const AccessControl& access,
-                                Clock& clock);
+// Raises the limit of file descriptors. `tls`, null for plaintext, and `clock` must outlive the
+// server that gets the options.
+RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, Admission admission,
+                                TlsReloader* tls, Clock& clock);
+// None without a certificate.
+std::optional<TlsReloader::Options> MakeTlsOptions(const v1::TlsConfig& config);
+CallerLimits::Options MakeCallerLimits(const v1::Limits& limits);
+// The memory the process may use, in bytes; 0: unknown.
+uint64_t MemoryLimit(const v1::ServerConfig& config);
 DataDirectory::Options MakeDirectoryOptions(const v1::ServerConfig& config);
 WatchSession::Options MakeWatchOptions(const v1::ServerConfig& config);
 PositionWaiter::Options MakePositionOptions(const v1::ServerConfig& config);
 GzipCache::Options MakeGzipOptions(const v1::ServerConfig& config);
-absl::Duration ShutdownGrace(const v1::ServerConfig& config);
+
+// How the server stops.
+struct DrainPlan {
+  absl::Duration delay;   // NOT_SERVING, and all goes on.
+  absl::Duration spread;  // Streams end one after the other.
+  absl::Duration grace;   // Calls may finish.
+};
+DrainPlan MakeDrainPlan(const v1::RuntimeConfig& config, int64_t streams);
 
 // Says at start what would otherwise show as fifteen damaged documents: the directory is missing,
 // or is none.

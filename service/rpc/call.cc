@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
+#include "backends/base/log.h"
 
 namespace modelref {
 
@@ -17,7 +18,9 @@ Call::~Call() {
     if (cut_off_ && context_->deadline() <= options().clock->TimeNow()) {
       code = absl::StatusCode::kDeadlineExceeded;
     }
-    method_->counters.Finished(code, absl::FromChrono(SteadyClock::now() - began_));
+    const absl::Duration latency = absl::FromChrono(SteadyClock::now() - began_);
+    method_->counters.Finished(code, latency);
+    if (latency > options().slow_call && method_->entry->unary != nullptr) LogSlow(code, latency);
     state_->calls_open.fetch_sub(1, std::memory_order_relaxed);
   }
   queue_->CallRemoved();
@@ -26,15 +29,33 @@ Call::~Call() {
 void Call::Begin() {
   state_->calls_open.fetch_add(1, std::memory_order_relaxed);
   began_ = SteadyClock::now();
-  context_.emplace(method_->entry->method, &grpc_context_, options().clock->TimeNow());
+  context_.emplace(method_->entry->method, &grpc_context_, options().clock->TimeNow(),
+                   method_->entry->stream != nullptr);
   method_->counters.Started(request_.Length());
 }
 
 absl::Status Call::Admit() {
+  const size_t metadata = context_->MetadataBytes();
+  if (metadata > static_cast<size_t>(options().max_metadata_bytes)) {
+    state_->calls_not_admitted.fetch_add(1, std::memory_order_relaxed);
+    return Error(absl::StatusCode::kResourceExhausted, "METADATA_TOO_LARGE",
+                 absl::StrCat("the metadata of the call has ", metadata, " bytes; the limit is ",
+                              options().max_metadata_bytes));
+  }
   if (!options().admission) return absl::OkStatus();
   absl::Status admitted = options().admission(*context_);
   if (!admitted.ok()) state_->calls_not_admitted.fetch_add(1, std::memory_order_relaxed);
   return admitted;
+}
+
+void Call::LogSlow(absl::StatusCode code, absl::Duration latency) const {
+  state_->slow_calls.fetch_add(1, std::memory_order_relaxed);
+  Log(LogLevel::kWarning, "rpc.slow",
+      {{"method", std::string(context_->method())},
+       {"milliseconds", absl::StrCat(absl::ToInt64Milliseconds(latency))},
+       {"code", absl::StatusCodeToString(code)},
+       {"peer", context_->peer()},
+       {"traceparent", std::string(context_->traceparent())}});
 }
 
 void Call::SendStarted() { queue_->WriteStarted(this, SteadyClock::now()); }

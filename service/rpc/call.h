@@ -52,6 +52,8 @@ class Call : public OutboundWrite {
   bool grpc_done_ = false;  // gRPC owes nothing but the operations in flight.
 
  private:
+  void LogSlow(absl::StatusCode code, absl::Duration latency) const;
+
   SteadyTime began_;
   absl::StatusCode result_ = absl::StatusCode::kCancelled;
   bool cut_off_ = false;

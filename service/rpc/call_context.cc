@@ -1,5 +1,7 @@
 #include "service/rpc/call_context.h"
 
+#include <grpc/grpc_security_constants.h>
+#include <grpcpp/security/auth_context.h>
 #include <grpcpp/server_context.h>
 
 #include <chrono>
@@ -14,6 +16,20 @@ namespace {
 
 absl::string_view ToView(grpc::string_ref text) { return {text.data(), text.size()}; }
 grpc::string_ref ToRef(absl::string_view text) { return {text.data(), text.size()}; }
+
+// "00-<32 digits>-<16 digits>-<2 digits>", of lower-case hexadecimal digits. Later versions may
+// have more behind it; what is logged is only ever this form.
+bool IsTraceparent(absl::string_view text) {
+  constexpr absl::string_view kForm = "xx-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
+  if (text.size() != kForm.size()) return false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const bool is_digit =
+        absl::ascii_isdigit(static_cast<unsigned char>(c)) || (c >= 'a' && c <= 'f');
+    if (kForm[i] == '-' ? c != '-' : !is_digit) return false;
+  }
+  return true;
+}
 
 // gRPC encodes peers as URIs: "ipv6:%5B::1%5D:50051".
 std::string PercentDecoded(absl::string_view text) {
@@ -43,8 +59,11 @@ bool IsLocalPeer(absl::string_view peer) {
 }
 
 CallContext::CallContext(absl::string_view method, grpc::ServerContext* grpc_context,
-                         absl::Time received_at)
-    : method_(method), grpc_context_(grpc_context), received_at_(received_at) {}
+                         absl::Time received_at, bool is_stream)
+    : method_(method),
+      grpc_context_(grpc_context),
+      received_at_(received_at),
+      is_stream_(is_stream) {}
 
 std::string CallContext::peer() const { return PercentDecoded(grpc_context_->peer()); }
 
@@ -65,8 +84,31 @@ std::vector<absl::string_view> CallContext::MetadataValues(absl::string_view key
   return values;
 }
 
+size_t CallContext::MetadataBytes() const {
+  constexpr size_t kEntryBytes = 32;
+  size_t bytes = 0;
+  for (const auto& [key, value] : grpc_context_->client_metadata()) {
+    bytes += key.size() + value.size() + kEntryBytes;
+  }
+  return bytes;
+}
+
+bool CallContext::is_encrypted() const {
+  const auto types =
+      grpc_context_->auth_context()->FindPropertyValues(GRPC_TRANSPORT_SECURITY_TYPE_PROPERTY_NAME);
+  return !types.empty() && types.front() == GRPC_SSL_TRANSPORT_SECURITY_TYPE;
+}
+
+std::string CallContext::certificate_subject() const {
+  const auto auth = grpc_context_->auth_context();
+  if (!auth->IsPeerAuthenticated()) return "";
+  const auto subjects = auth->FindPropertyValues(GRPC_X509_SUBJECT_PROPERTY_NAME);
+  return subjects.empty() ? "" : std::string(subjects.front().data(), subjects.front().size());
+}
+
 absl::string_view CallContext::traceparent() const {
-  return Metadata("traceparent").value_or(absl::string_view());
+  const absl::string_view text = Metadata("traceparent").value_or(absl::string_view());
+  return IsTraceparent(text) ? text : absl::string_view();
 }
 
 bool CallContext::AcceptsGzip() const { return PeerAcceptsGzip(grpc_context_->c_call()); }

@@ -30,7 +30,8 @@ class CallAttachment {
 class CallContext {
  public:
   // `method` ("/package.Service/Method") and `grpc_context` must outlive this.
-  CallContext(absl::string_view method, grpc::ServerContext* grpc_context, absl::Time received_at);
+  CallContext(absl::string_view method, grpc::ServerContext* grpc_context, absl::Time received_at,
+              bool is_stream = false);
   CallContext(const CallContext&) = delete;
   CallContext& operator=(const CallContext&) = delete;
 
@@ -41,11 +42,19 @@ class CallContext {
   // True when the peer is a process of this machine (loopback address or unix socket).
   bool is_local_peer() const;
 
+  // Whether others could not read along.
+  bool is_encrypted() const;
+  // The subject of the peer's certificate, which was verified; empty without one.
+  std::string certificate_subject() const;
+  bool is_stream() const { return is_stream_; }
+
   // The first value of a metadata key (lower case), or none. Views are good as long as the call.
   std::optional<absl::string_view> Metadata(absl::string_view key) const;
   // Every value of the key, in order of arrival.
   std::vector<absl::string_view> MetadataValues(absl::string_view key) const;
-  // The W3C trace context of the caller; empty when there is none.
+  // Of all metadata, names and values, as HPACK counts (32 more for each).
+  size_t MetadataBytes() const;
+  // The W3C trace context of the caller; empty when there is none, or it is not well formed.
   absl::string_view traceparent() const;
 
   // Whether the peer accepts answers in gzip (see service/rpc/gzip.h).
@@ -76,6 +85,7 @@ class CallContext {
   const absl::string_view method_;
   grpc::ServerContext* const grpc_context_;
   const absl::Time received_at_;
+  const bool is_stream_;
   std::atomic<bool> cancelled_{false};
   std::shared_ptr<const CallAttachment> attachment_;
 };

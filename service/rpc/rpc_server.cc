@@ -3,6 +3,7 @@
 #include <grpc/grpc.h>
 #include <grpc/support/time.h>
 #include <grpcpp/impl/server_builder_option.h>
+#include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
@@ -12,10 +13,11 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
 #include "backends/base/status_macros.h"
+#include "service/rpc/acceptor.h"
 #include "service/rpc/listen_address.h"
+#include "service/rpc/listen_socket.h"
 #include "service/rpc/server_state.h"
 #include "service/rpc/stream_queue.h"
 #include "service/rpc/unary_call.h"
@@ -37,6 +39,10 @@ class NoPlugins final : public grpc::ServerBuilderOption {
   }
 };
 
+// gRPC 1.51 ends a connection, with all its other calls, when one call has more metadata than it
+// accepts; a proxy may share one connection between many callers.
+constexpr int kTransportMetadataFactor = 4;
+
 int QueueCount(int wanted) {
   if (wanted > 0) return wanted;
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2);
@@ -55,10 +61,12 @@ void SetArguments(const RpcServerOptions& options, grpc::ServerBuilder* builder)
   const KeepaliveOptions& keepalive = options.keepalive;
   builder->SetOption(std::make_unique<NoPlugins>());
   builder->SetMaxReceiveMessageSize(options.max_receive_bytes);
-  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, options.max_metadata_bytes);
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE,
+                              kTransportMetadataFactor * options.max_metadata_bytes);
   builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_streams_per_connection);
-  // A second server on the same port would start silently and take half of the connections.
-  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Peers that connect and say nothing are gone after this.
+  builder->AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                              Millis(keepalive.handshake_timeout));
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, Millis(keepalive.time));
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, Millis(keepalive.timeout));
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -69,6 +77,10 @@ void SetArguments(const RpcServerOptions& options, grpc::ServerBuilder* builder)
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Millis(keepalive.max_connection_age));
   builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
                               Millis(keepalive.max_connection_age_grace));
+  if (options.transport_memory_bytes == 0) return;
+  grpc::ResourceQuota quota("modelref");
+  quota.Resize(options.transport_memory_bytes);
+  builder->SetResourceQuota(quota);
 }
 
 }  // namespace
@@ -76,25 +88,29 @@ void SetArguments(const RpcServerOptions& options, grpc::ServerBuilder* builder)
 class RpcServer::Impl {
  public:
   explicit Impl(RpcServerOptions options)
-      : options_(std::move(options)), executor_(options_.executor) {
+      : options_(std::move(options)), executor_(options_.executor), acceptor_(options_.acceptor) {
     state_.options = &options_;
     state_.executor = &executor_;
   }
 
   absl::Status Start();
   void BeginDrain(absl::Duration spread);
+  bool AwaitDrained(absl::Duration patience);
+  void SetMemoryShort(bool is_short);
   void Shutdown(absl::Duration grace);
   RpcServerStats Stats() const;
 
   const RpcServerOptions options_;
   MethodTable table_;
   Executor executor_;
-  std::vector<int> ports_;
+  std::vector<int> ports_;              // Of each entry of options.listen.
+  std::vector<std::string> addresses_;  // More of them when systemd passed several sockets.
+  Acceptor acceptor_;
 
  private:
   void MakeMethods();
   void MakeQueues(grpc::ServerBuilder* builder);
-  absl::Status Build(grpc::ServerBuilder* builder);
+  absl::Status Listen(grpc::ServerBuilder* builder);
   void PostRequests();
   void ShutdownServer(absl::Duration grace);
 
@@ -108,22 +124,24 @@ class RpcServer::Impl {
 };
 
 absl::Status RpcServer::Impl::Start() {
-  if (options_.listen.empty()) {
-    return Error(absl::StatusCode::kInvalidArgument, "ADDRESS_INVALID",
-                 "no address to listen on is configured");
-  }
-  for (const ListenAddress& listen : options_.listen) {
-    RETURN_IF_ERROR(PrepareListenAddress(listen.address));
-  }
   grpc::ServerBuilder builder;
+  if (const absl::Status listening = Listen(&builder); !listening.ok()) {
+    acceptor_.Stop();
+    return listening;
+  }
   SetArguments(options_, &builder);
   MakeMethods();
   builder.RegisterService(&state_.service);
   MakeQueues(&builder);
-  RETURN_IF_ERROR(Build(&builder));
+  server_ = builder.BuildAndStart();
+  if (server_ == nullptr) {
+    return Error(absl::StatusCode::kUnavailable, "LISTEN_FAILED",
+                 "gRPC cannot serve; its log line says why");
+  }
   PostRequests();
   for (const auto& queue : unary_queues_) queue->Start();
   for (const auto& queue : stream_queues_) queue->queue().Start();
+  acceptor_.Start();
   return absl::OkStatus();
 }
 
@@ -154,30 +172,33 @@ void RpcServer::Impl::MakeQueues(grpc::ServerBuilder* builder) {
   }
 }
 
-absl::Status RpcServer::Impl::Build(grpc::ServerBuilder* builder) {
-  ports_.assign(options_.listen.size(), 0);
-  for (size_t i = 0; i < options_.listen.size(); ++i) {
-    const ListenAddress& listen = options_.listen[i];
-    builder->AddListeningPort(
-        listen.address,
-        listen.credentials != nullptr ? listen.credentials : grpc::InsecureServerCredentials(),
-        &ports_[i]);
+absl::Status RpcServer::Impl::Listen(grpc::ServerBuilder* builder) {
+  if (options_.listen.empty()) {
+    return AddressInvalid("", "no address to listen on is configured");
   }
-  server_ = builder->BuildAndStart();
-  if (server_ != nullptr) {
-    for (size_t i = 0; i < ports_.size(); ++i) {
-      if (IsUnixAddress(options_.listen[i].address)) ports_[i] = 0;
+  ListenSocketOptions socket_options;
+  socket_options.unix_mode = options_.unix_socket_mode;
+  socket_options.unacknowledged_for = options_.keepalive.timeout;
+  for (const ListenAddress& listen : options_.listen) {
+    ASSIGN_OR_RETURN(std::vector<ListenSocket> sockets,
+                     OpenListenSockets(listen.address, socket_options));
+    std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> door =
+        builder->experimental().AddExternalConnectionAcceptor(
+            grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+            listen.credentials != nullptr ? listen.credentials : grpc::InsecureServerCredentials());
+    ports_.push_back(sockets.front().port());
+    addresses_.push_back(sockets.front().address());
+    for (size_t i = 0; i < sockets.size(); ++i) {
+      // The addresses of a name share the port and are one entry.
+      if (i > 0 && IsSystemdAddress(listen.address)) addresses_.push_back(sockets[i].address());
+      acceptor_.Add(std::move(sockets[i]), [door](UniqueFd connection) {
+        grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
+        parameters.fd = connection.Release();
+        door->HandleNewConnection(&parameters);
+      });
     }
-    return absl::OkStatus();
   }
-  // gRPC binds in order and stops at the first address it cannot have.
-  const auto failed = std::find(ports_.begin(), ports_.end(), 0);
-  const size_t index = std::min(static_cast<size_t>(failed - ports_.begin()), ports_.size() - 1);
-  const std::string& address = options_.listen[index].address;
-  // Somebody may have been quicker since it was prepared.
-  RETURN_IF_ERROR(PrepareListenAddress(address));
-  return Error(absl::StatusCode::kUnavailable, "LISTEN_FAILED",
-               absl::StrCat("gRPC cannot listen on ", address, "; its log line says why"));
+  return absl::OkStatus();
 }
 
 void RpcServer::Impl::PostRequests() {
@@ -216,17 +237,33 @@ void RpcServer::Impl::ShutdownServer(absl::Duration grace) {
   cutter.join();
 }
 
+bool RpcServer::Impl::AwaitDrained(absl::Duration patience) {
+  const SteadyTime end = SteadyClock::now() + ToSteady(patience);
+  MutexLock lock(&state_.drained_mutex);
+  while (state_.streams_to_drain.load() > 0) {
+    const SteadyClock::duration left = end - SteadyClock::now();
+    if (left <= SteadyClock::duration::zero()) return false;
+    state_.drained.WaitFor(&state_.drained_mutex, absl::FromChrono(left));
+  }
+  return true;
+}
+
+void RpcServer::Impl::SetMemoryShort(bool is_short) {
+  state_.memory_short.store(is_short, std::memory_order_relaxed);
+  acceptor_.SetMemoryShort(is_short);
+}
+
 void RpcServer::Impl::Shutdown(absl::Duration grace) {
+  // What is handed to gRPC later would never be closed.
+  acceptor_.Stop();
   if (server_ == nullptr) {
     executor_.Shutdown();
     return;
   }
   BeginDrain(absl::ZeroDuration());
-  const SteadyTime end = SteadyClock::now() + ToSteady(grace);
-  while (state_.streams_open.load(std::memory_order_relaxed) > 0 &&
-         SteadyClock::now() < std::min(drained_at_, end)) {
-    Pause(kLook);
-  }
+  const SteadyTime begun = SteadyClock::now();
+  const SteadyTime end = begun + ToSteady(grace);
+  AwaitDrained(absl::FromChrono(std::min(drained_at_, end) - begun));
   for (const auto& queue : unary_queues_) queue->mailbox()->SetStopping();
   for (const auto& queue : stream_queues_) queue->Stop();
   ShutdownServer(std::max(absl::FromChrono(end - SteadyClock::now()), absl::ZeroDuration()));
@@ -253,6 +290,9 @@ RpcServerStats RpcServer::Impl::Stats() const {
   stats.streams_refused = state_.streams_refused.load(kRelaxed);
   stats.calls_not_admitted = state_.calls_not_admitted.load(kRelaxed);
   stats.executor_queued = executor_.queued();
+  stats.slow_calls = state_.slow_calls.load(kRelaxed);
+  stats.memory_refusals = state_.memory_refusals.load(kRelaxed);
+  stats.connections = acceptor_.Stats();
   return stats;
 }
 
@@ -267,19 +307,17 @@ Executor& RpcServer::executor() { return impl_->executor_; }
 
 absl::Status RpcServer::Start() { return impl_->Start(); }
 
-std::vector<std::string> RpcServer::addresses() const {
-  std::vector<std::string> addresses;
-  for (size_t i = 0; i < impl_->ports_.size(); ++i) {
-    addresses.push_back(WithPort(impl_->options_.listen[i].address, impl_->ports_[i]));
-  }
-  return addresses;
-}
+std::vector<std::string> RpcServer::addresses() const { return impl_->addresses_; }
 
 int RpcServer::port(size_t index) const {
   return index < impl_->ports_.size() ? impl_->ports_[index] : 0;
 }
 
 void RpcServer::BeginDrain(absl::Duration spread) { impl_->BeginDrain(spread); }
+
+void RpcServer::SetMemoryShort(bool is_short) { impl_->SetMemoryShort(is_short); }
+
+bool RpcServer::AwaitDrained(absl::Duration patience) { return impl_->AwaitDrained(patience); }
 
 void RpcServer::Shutdown(absl::Duration grace) { impl_->Shutdown(grace); }
 

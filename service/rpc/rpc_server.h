@@ -39,7 +39,10 @@ struct RpcServerStats {
   uint64_t writes_cancelled = 0;    // Calls ended because of write_cancelled_after, so far.
   uint64_t streams_refused = 0;     // STREAM_LIMIT and DRAINING, so far.
   uint64_t calls_not_admitted = 0;  // Refused by the admission hook, so far.
+  uint64_t slow_calls = 0;          // Longer than slow_call, so far.
+  uint64_t memory_refusals = 0;     // MEMORY_LIMIT, so far.
   size_t executor_queued = 0;
+  AcceptorStats connections;
 };
 
 // Life: construct, register methods, Start(), BeginDrain(), Shutdown(), destroy. Start, BeginDrain
@@ -78,6 +81,11 @@ class RpcServer {
   // and the open ones reach StreamPhase::kDraining one after the other, evenly over `spread`. Unary
   // calls go on. Returns at once.
   void BeginDrain(absl::Duration spread);
+  // Waits until the last of them has ended. False when `patience` passed first.
+  bool AwaitDrained(absl::Duration patience);
+
+  // While set, new connections are closed and new streams refused with MEMORY_LIMIT.
+  void SetMemoryShort(bool is_short);
 
   // Stops: a drain that was begun goes to its end while streams are open, listeners close, streams
   // reach kStopping, calls in flight may finish and are cancelled `grace` after the call, the

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "backends/base/clock.h"
+#include "service/rpc/acceptor.h"
 #include "service/rpc/call_context.h"
 #include "service/rpc/executor.h"
 
@@ -17,7 +18,8 @@ class ServerCredentials;
 
 namespace modelref {
 
-// Where to listen: "host:port", "[::1]:port" (port 0: any free one) or "unix:/path".
+// Where to listen: "host:port", "[::1]:port" (port 0: any free one), "unix:/path", "systemd" or
+// "systemd:name".
 struct ListenAddress {
   std::string address;
   std::shared_ptr<grpc::ServerCredentials> credentials;  // Null: plain text.
@@ -31,6 +33,8 @@ struct KeepaliveOptions {
   // A backstop: connections end at this age (+- 10 %), their calls this much later.
   absl::Duration max_connection_age = absl::Minutes(35);
   absl::Duration max_connection_age_grace = absl::Seconds(60);
+  // For TLS and the first frame of HTTP/2.
+  absl::Duration handshake_timeout = absl::Seconds(20);
 };
 
 // Decides about every call before its request is parsed: policy, identity, rate limits. Runs on the
@@ -50,16 +54,25 @@ struct RpcServerOptions {
   // Larger unary answers and stream messages become RESOURCE_EXHAUSTED RESPONSE_TOO_LARGE; clients
   // of every language accept 4 MiB by default.
   int max_send_bytes = 4 << 20;
+  // Calls with more metadata are RESOURCE_EXHAUSTED METADATA_TOO_LARGE. gRPC would end the whole
+  // connection of the caller, so it is given four times as much.
   int max_metadata_bytes = 64 << 10;
   int max_streams_per_connection = 100;  // Calls of any kind; further ones wait in the client.
   // Open server streams of the process; one more is RESOURCE_EXHAUSTED STREAM_LIMIT.
   int max_streams = 50'000;
+  // Connections of the process and of one address; further ones are closed as they are accepted.
+  Acceptor::Options acceptor;
+  mode_t unix_socket_mode = 0600;
+  // What gRPC's buffers may take of memory; 0: any amount.
+  size_t transport_memory_bytes = 0;
   KeepaliveOptions keepalive;
 
   // A message the peer's flow control has not accepted for this long counts as stalled, and after
   // the second time its call is cancelled.
   absl::Duration write_stalled_after = absl::Seconds(60);
   absl::Duration write_cancelled_after = absl::Minutes(5);
+  // Unary calls that take longer are logged and counted.
+  absl::Duration slow_call = absl::InfiniteDuration();
 
   Clock* clock = &RealClock();  // Not owned.
 };

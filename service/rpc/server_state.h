@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "backends/base/executor.h"
+#include "backends/base/mutex.h"
 #include "service/rpc/method_entry.h"
 #include "service/rpc/method_stats.h"
 #include "service/rpc/queue.h"
@@ -30,6 +31,13 @@ struct ServerState {
   std::atomic<int64_t> streams_open{0};  // Of these, the streams that are served.
   std::atomic<uint64_t> streams_refused{0};
   std::atomic<uint64_t> calls_not_admitted{0};
+  std::atomic<uint64_t> slow_calls{0};
+  std::atomic<uint64_t> memory_refusals{0};
+  std::atomic<bool> memory_short{false};
+  // Open streams but for those that are served while draining.
+  std::atomic<int64_t> streams_to_drain{0};
+  Mutex drained_mutex;
+  CondVar drained;  // Signalled when the last of them ends while the server drains.
 };
 
 }  // namespace modelref

@@ -31,6 +31,10 @@ StreamCall::~StreamCall() {
   if (!has_place_) return;
   streams_->erase(place_);
   state_->streams_open.fetch_sub(1, std::memory_order_relaxed);
+  if (method_->entry->options.serve_while_draining) return;
+  if (state_->streams_to_drain.fetch_sub(1) > 1 || !state_->draining.load()) return;
+  MutexLock lock(&state_->drained_mutex);
+  state_->drained.SignalAll();
 }
 
 void StreamCall::OnBegun(bool ok) {
@@ -67,6 +71,12 @@ absl::Status StreamCall::TakePlace() {
     return Error(absl::StatusCode::kUnavailable, "DRAINING",
                  "the server is about to stop; use another one", std::move(extras));
   }
+  if (state_->memory_short.load(std::memory_order_relaxed)) {
+    state_->memory_refusals.fetch_add(1, std::memory_order_relaxed);
+    extras.retry_after = absl::Seconds(10);
+    return Error(absl::StatusCode::kResourceExhausted, "MEMORY_LIMIT",
+                 "the server uses all the memory it may", std::move(extras));
+  }
   if (state_->streams_open.fetch_add(1, std::memory_order_relaxed) >= options().max_streams) {
     state_->streams_open.fetch_sub(1, std::memory_order_relaxed);
     state_->streams_refused.fetch_add(1, std::memory_order_relaxed);
@@ -77,6 +87,7 @@ absl::Status StreamCall::TakePlace() {
   }
   place_ = streams_->insert(streams_->end(), this);
   has_place_ = true;
+  if (!method_->entry->options.serve_while_draining) state_->streams_to_drain.fetch_add(1);
   if (draining) phase_ = StreamPhase::kDraining;
   if (queue_->mailbox()->stopping()) phase_ = StreamPhase::kStopping;
   return absl::OkStatus();

@@ -164,9 +164,7 @@ TEST(ConfigTest, UnbuiltFeaturesRefuseToStartInsteadOfBeingIgnored) {
   const testing::TempDir dir;
   for (const char* json :
        {R"({"redis":{"enabled":true}})", R"({"queue":{"enabled":true}})", R"({"upstream":"h:1"})",
-        R"({"admin_grpc_listen":"127.0.0.1:7"})", R"({"auth":{"tokens_file":"/t"}})",
-        R"({"lifecycle":{"store":"sqlite"}})",
-        R"({"tls":{"certificate_file":"/c","private_key_file":"/k"}})",
+        R"({"auth":{"tokens_file":"/t"}})", R"({"lifecycle":{"store":"sqlite"}})",
         R"({"store":{"history_retain":"24h"}})", R"({"sources":{"github_seed":true}})",
         R"({"mode":"replica"})"}) {
     const StartDecision start = LoadFile(dir, json);

@@ -109,8 +109,9 @@ TEST(UnaryCallTest, MetadataIsFoundByKeyInOrder) {
   grpc::ClientContext context;
   context.AddMetadata("x-many", "one");
   context.AddMetadata("x-many", "two");
-  context.AddMetadata("traceparent", "00-aa-bb-01");
-  EXPECT_EQ(*server.Call("/test.Echo/Keys", "", &context), "one one+two 00-aa-bb-01 no");
+  context.AddMetadata("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+  EXPECT_EQ(*server.Call("/test.Echo/Keys", "", &context),
+            "one one+two 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 no");
 }
 
 TEST(UnaryCallTest, RequestOver4MiBIsRefused) {
