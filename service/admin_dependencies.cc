@@ -6,8 +6,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "backends/base/error.h"
 
 namespace modelref {
@@ -86,6 +88,26 @@ std::vector<v1::Dependency> FromProjector(const Projector::Status& status) {
     files.Update(Annotated(failure, key.ToString()));
   }
   add("category_files", files);
+  return dependencies;
+}
+
+std::vector<v1::Dependency> FromRuntime(const RuntimeStatus& status, absl::Time now) {
+  std::vector<v1::Dependency> dependencies;
+  const std::vector<std::string> failures = RuntimeFailures(status, now);
+  const auto add = [&](absl::string_view name) {
+    v1::Dependency dependency = Make(name, v1::DEPENDENCY_STATE_OK, "");
+    for (absl::string_view failure : failures) {
+      if (!absl::ConsumePrefix(&failure, absl::StrCat(name, ": "))) continue;
+      dependency.set_state(v1::DEPENDENCY_STATE_DEGRADED);
+      dependency.set_detail(std::string(failure));
+    }
+    dependencies.push_back(std::move(dependency));
+  };
+  if (status.tls.has_value()) add("tls");
+  if (status.watchdog.has_value()) {
+    add("self-probe");
+    add("memory");
+  }
   return dependencies;
 }
 

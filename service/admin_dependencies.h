@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "backends/backend.h"
 #include "modelref/v1/admin.pb.h"
+#include "service/runtime_status.h"
 #include "service/store/projector.h"
 
 namespace modelref {
@@ -26,7 +28,11 @@ std::vector<v1::Dependency> FromHealthReports(const std::vector<HealthReport>& r
 // What is written behind the commits: DEGRADED while something cannot be written.
 std::vector<v1::Dependency> FromProjector(const Projector::Status& status);
 
-// The same as lines for people; none when all is well.
+// The certificate, the self-probe and the memory: DEGRADED where RuntimeFailures has something to
+// say.
+std::vector<v1::Dependency> FromRuntime(const RuntimeStatus& status, absl::Time now);
+
+// FromProjector as lines for people; none when all is well.
 std::vector<std::string> ProjectorFailures(const Projector::Status& status);
 
 }  // namespace modelref

@@ -41,7 +41,8 @@ absl::StatusOr<bool> Warm(DataDirectory& data, const DocumentKey& key) {
   return true;
 }
 
-std::vector<v1::Dependency> CheckAll(const v1::ServerConfig& config, DataDirectory& data) {
+std::vector<v1::Dependency> CheckAll(const v1::ServerConfig& config, DataDirectory& data,
+                                     const RuntimeStatus& runtime, absl::Time now) {
   std::vector<v1::Dependency> dependencies;
   dependencies.push_back(CheckDirectory("data_directory", config.data_dir(), !config.offline()));
   dependencies.push_back(CheckNotifications(data.notices_changes()));
@@ -54,6 +55,9 @@ std::vector<v1::Dependency> CheckAll(const v1::ServerConfig& config, DataDirecto
     for (v1::Dependency& dependency : FromProjector(data.projector()->status())) {
       dependencies.push_back(std::move(dependency));
     }
+  }
+  for (v1::Dependency& dependency : FromRuntime(runtime, now)) {
+    dependencies.push_back(std::move(dependency));
   }
   return dependencies;
 }
@@ -82,8 +86,9 @@ AdminOperations MakeAdminOperations(const ServerParts& parts) {
   AdminOperations operations;
   operations.warm = [&data = parts.data](const DocumentKey& key) { return Warm(data, key); };
   operations.mark_stale = [&data = parts.data](const DocumentKey& key) { data.MarkStale(key); };
-  operations.check_dependencies = [&config = parts.config, &data = parts.data] {
-    return CheckAll(config, data);
+  operations.check_dependencies = [&config = parts.config, &data = parts.data,
+                                   &clock = parts.catalogue.clock, runtime = parts.runtime] {
+    return CheckAll(config, data, runtime(), clock.TimeNow());
   };
   operations.form_of = [&data = parts.data](const DocumentKey& key) { return data.FormOf(key); };
   return operations;
@@ -103,6 +108,8 @@ void AddCollectors(const ServerParts& parts, MetricsRegistry* metrics) {
     CollectBuild(ProgramVersion(), start_time, page);
     CollectProcess(ReadProcessNumbers(), page);
   });
+  metrics->AddCollector(
+      [runtime = parts.runtime](MetricsPage* page) { CollectRuntime(runtime(), page); });
   metrics->AddCollector([&rpc = parts.rpc](MetricsPage* page) { CollectRpc(rpc.Stats(), page); });
   metrics->AddCollector([&data = parts.data](MetricsPage* page) {
     CollectBackends(ReadStatistics(data.backends()), page);

@@ -2,6 +2,10 @@
 
 // What the administration and the metrics see of a server's parts: the only place that knows both.
 
+#include <functional>
+#include <string>
+#include <vector>
+
 #include "absl/time/time.h"
 #include "modelref/v1/config.pb.h"
 #include "service/admin_http.h"
@@ -10,6 +14,7 @@
 #include "service/health_service.h"
 #include "service/metrics.h"
 #include "service/rpc/rpc_server.h"
+#include "service/runtime_status.h"
 #include "service/statistics_service.h"
 #include "service/store/data_directory.h"
 #include "service/watch/watch_hub.h"
@@ -25,6 +30,7 @@ struct ServerParts {
   RpcServer& rpc;
   const HealthBoard& health;
   absl::Time start_time;
+  std::function<RuntimeStatus()> runtime;
 };
 
 ServerFacts MakeServerFacts(const ServerParts& parts);

@@ -1,6 +1,7 @@
 #include "service/server.h"
 
 #include <algorithm>
+#include <atomic>
 #include <functional>
 #include <utility>
 
@@ -87,7 +88,8 @@ class Server::Impl {
         std::make_unique<ReferenceService>(*catalogue_, MakeRefreshPolicy(access_), *positions_,
                                            rpc_->executor(), MakeGzipOptions(config_));
     watch_ = std::make_unique<WatchService>(*catalogue_, *hub_, MakeWatchOptions(config_));
-    const ServerParts parts{config_, *catalogue_, *data_, *hub_, *rpc_, health_, start_time_};
+    const ServerParts parts{config_, *catalogue_, *data_,      *hub_,
+                            *rpc_,   health_,     start_time_, [this] { return RuntimeNow(); }};
     const ServerFacts facts = MakeServerFacts(parts);
     service_names_ = facts.services;
     admin_ =
@@ -99,7 +101,6 @@ class Server::Impl {
     statistics_->Register(&rpc_->methods());
     RegisterHealthService(&rpc_->methods(), &health_);
     AddCollectors(parts, &metrics_);
-    metrics_.AddCollector([this](MetricsPage* page) { CollectRuntime(RuntimeNow(), page); });
     return absl::OkStatus();
   }
 
@@ -194,13 +195,16 @@ class Server::Impl {
       };
     }
     watchdog_ = std::make_unique<Watchdog>(options, std::move(hooks));
+    watchdog_seen_.store(watchdog_.get());
   }
 
   RuntimeStatus RuntimeNow() const {
     RuntimeStatus status;
     status.callers = caller_limits_.stats();
     if (tls_ != nullptr) status.tls = tls_->status();
-    if (watchdog_ != nullptr) status.watchdog = watchdog_->status();
+    // Calls may come before it is there.
+    const Watchdog* const watchdog = watchdog_seen_.load();
+    if (watchdog != nullptr) status.watchdog = watchdog->status();
     return status;
   }
 
@@ -226,6 +230,7 @@ class Server::Impl {
   std::unique_ptr<RpcServer> rpc_;
   std::unique_ptr<ReflectionServer> reflection_;
   std::unique_ptr<Watchdog> watchdog_;
+  std::atomic<const Watchdog*> watchdog_seen_{nullptr};
   std::unique_ptr<AdminHttp> admin_http_;
   std::function<std::vector<std::string>()> service_names_;
   bool serving_ = false;

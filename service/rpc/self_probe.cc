@@ -11,8 +11,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "clients/cpp/error_codec.h"
 #include "grpc/health/v1/health.grpc.pb.h"
+#include "service/grpc_status.h"
 
 namespace modelref {
 namespace {
