@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "backends/base/categories.h"
 #include "backends/base/etag.h"
 
 namespace modelref {
@@ -18,11 +19,15 @@ std::optional<DocumentKey> KeyOf(absl::string_view category, v1::Format format) 
   }
 }
 
-bool MatchesFilter(const v1::WatchFilter& filter, const DocumentKey& key) {
+bool NamesCategory(const v1::WatchFilter& filter, absl::string_view category) {
   const auto& names = filter.categories();
-  if (!names.empty() && std::find(names.begin(), names.end(), key.category) == names.end()) {
-    return false;
-  }
+  return names.empty() || std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+           return ResolveCategoryAlias(name) == category;
+         });
+}
+
+bool MatchesFilter(const v1::WatchFilter& filter, const DocumentKey& key) {
+  if (!NamesCategory(filter, key.category)) return false;
   const auto& formats = filter.formats();
   return formats.empty() || std::any_of(formats.begin(), formats.end(), [&key](int format) {
            return format == static_cast<int>(key.format) || format == v1::FORMAT_UNSPECIFIED;

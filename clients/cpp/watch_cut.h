@@ -46,6 +46,9 @@ struct WatchCut {
 // The key of an event or a freshness; none when its format is not one of the contract.
 std::optional<DocumentKey> KeyOf(absl::string_view category, v1::Format format);
 
+// True when the filter names the category, by whatever name, or none.
+bool NamesCategory(const v1::WatchFilter& filter, absl::string_view category);
+
 // True when a watch of this filter is about the document. A filter without formats, or with the
 // canonical one unnamed, may be about either.
 bool MatchesFilter(const v1::WatchFilter& filter, const DocumentKey& key);

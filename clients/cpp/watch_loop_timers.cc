@@ -1,6 +1,5 @@
 // What WatchLoop does by the clock: asking the server where it stands.
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,11 +24,6 @@ v1::WatchEvent EventOf(const v1::CategorySummary& summary) {
   event.set_model_count(summary.model_count());
   event.set_keys_truncated(true);
   return event;
-}
-
-bool Wants(const v1::WatchFilter& filter, const v1::CategorySummary& summary) {
-  const auto& names = filter.categories();
-  return names.empty() || std::find(names.begin(), names.end(), summary.category()) != names.end();
 }
 
 }  // namespace
@@ -125,7 +119,7 @@ absl::StatusOr<std::vector<v1::WatchEvent>> WatchLoop::List(v1::ResponseHeader* 
     if (i > 0 && !same) return absl::AbortedError("the catalogue changed while it was listed");
     *header = list.header();
     for (const v1::CategorySummary& summary : list.categories()) {
-      if (Wants(filter, summary)) entries.push_back(EventOf(summary));
+      if (NamesCategory(filter, summary.category())) entries.push_back(EventOf(summary));
     }
   }
   return entries;

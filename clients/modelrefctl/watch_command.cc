@@ -124,9 +124,9 @@ absl::Status RunWatch(Invocation& invocation) {
       },
       [&](absl::string_view text) { invocation.Note(text); });
   const absl::Status status = session.Run();
-  if (!session.epoch().empty()) {
+  if (session.last_revision().has_value()) {
     invocation.Note(
-        absl::StrCat("last position ", ToHex(session.epoch()), ":", session.last_revision()));
+        absl::StrCat("last position ", ToHex(session.epoch()), ":", *session.last_revision()));
   }
   return status;
 }

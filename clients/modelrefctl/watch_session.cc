@@ -143,6 +143,9 @@ void WatchSession::NoteCreated(const v1::ResponseHeader& header, const v1::Watch
   }
   ever_connected_ = true;
   epoch_ = header.epoch();
+  if (resumed_ && created.resume() != v1::RESUME_KIND_RESYNC) {
+    last_revision_ = created.position().revision();
+  }
   for (const std::string& absent : created.absent()) {
     note_(absl::StrCat("warning: there is no category \"", absent,
                        "\" at present; it will be told when it appears"));

@@ -61,7 +61,7 @@ class WatchSession final : private WatchEnvironment, private WatchObserver {
   //   otherwise                     the server refused, or was never reached; or `tell` failed.
   absl::Status Run();
 
-  uint64_t last_revision() const { return last_revision_; }
+  std::optional<uint64_t> last_revision() const { return last_revision_; }
   const std::string& epoch() const { return epoch_; }
 
  private:
@@ -103,7 +103,7 @@ class WatchSession final : private WatchEnvironment, private WatchObserver {
   bool done_ = false;
   absl::Status tell_status_;
   int64_t events_told_ = 0;
-  uint64_t last_revision_ = 0;
+  std::optional<uint64_t> last_revision_;
   std::string epoch_;
   uint32_t attempt_ = 0;
   v1::SnapshotEnd snapshot_end_;  // As they came, for OnCut.

@@ -12,7 +12,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "grpc/health/v1/health.grpc.pb.h"
-#include "service/grpc_status.h"
 
 namespace modelref {
 namespace {
@@ -51,7 +50,10 @@ absl::Status ProbeServer(const std::string& address, bool tls, absl::Duration ti
                    gpr_time_from_nanos(absl::ToInt64Nanoseconds(timeout), GPR_TIMESPAN)));
   context.set_wait_for_ready(true);
   grpc::health::v1::HealthCheckResponse response;
-  return FromGrpcStatus(stub->Check(&context, grpc::health::v1::HealthCheckRequest(), &response));
+  const grpc::Status status =
+      stub->Check(&context, grpc::health::v1::HealthCheckRequest(), &response);
+  // The codes are the same numbers.
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
 }
 
 }  // namespace modelref

@@ -7,6 +7,8 @@
 #include "backends/base/clock.h"
 #include "backends/base/digest.h"
 #include "backends/base/error.h"
+#include "backends/base/status_macros.h"
+#include "service/store/database.h"
 #include "service/watch/wire.h"
 
 namespace modelref {
@@ -42,9 +44,9 @@ class PositionWaiter::Question {
   Question(const Question&) = delete;
   Question& operator=(const Question&) = delete;
 
-  void Answer(absl::StatusOr<Standing> standing) {
-    std::exchange(done_, nullptr)(std::move(standing));
-  }
+  void Answer(absl::StatusOr<Standing> standing) { TakeCallback()(std::move(standing)); }
+  // Somebody else answers.
+  Callback TakeCallback() { return std::exchange(done_, nullptr); }
 
  private:
   PositionWaiter* const waiter_;
@@ -92,22 +94,52 @@ void PositionWaiter::Await(const Position& position, Callback done) {
     return;
   }
   const absl::Duration wait = options_.is_replica ? options_.patience : options_.follow;
-  if (wait <= absl::ZeroDuration()) return done(standing);
+  if (wait <= absl::ZeroDuration()) return AskHeadThen(position, standing, std::move(done));
+  Wait({position, SteadyNow() + wait, std::move(done)});
+}
+
+void PositionWaiter::Wait(Waiting waiting) {
   {
     MutexLock lock(&mutex_);
     if (!stopping_) {
-      waiting_.push_back({position, SteadyNow() + wait, std::move(done)});
+      waiting_.push_back(std::move(waiting));
       woken_ = true;  // The store may have moved on since it was looked at.
       changed_.SignalAll();
       return;
     }
   }
-  done(ShuttingDown());
+  waiting.done(ShuttingDown());
+}
+
+void PositionWaiter::AskHeadThen(const Position& position, Standing standing, Callback done) {
+  if (options_.is_replica || standing != Standing::kAhead) return done(standing);
+  const auto question = std::make_shared<Question>(this, std::move(done));
+  Ask(question, [this, position, question] {
+    int64_t head = 0;
+    const absl::Status asked = store_.Query([&head](Database& database) -> absl::Status {
+      ASSIGN_OR_RETURN(head, database.QueryInt("SELECT max(revision) FROM transactions"));
+      return absl::OkStatus();
+    });
+    if (!asked.ok()) {
+      question->Answer(asked);
+    } else if (static_cast<uint64_t>(head) < position.revision) {
+      question->Answer(Standing::kAhead);
+    } else {
+      Wait({position, SteadyNow() + options_.patience, question->TakeCallback(), true});
+    }
+  });
+}
+
+void PositionWaiter::Ask(const std::shared_ptr<Question>& question, std::function<void()> ask) {
+  if (executor_ == nullptr) return ask();
+  if (const absl::Status submitted = executor_->Submit(std::move(ask)); !submitted.ok()) {
+    question->Answer(submitted);
+  }
 }
 
 void PositionWaiter::JudgeChainThen(const Position& position, Callback done) {
   const auto question = std::make_shared<Question>(this, std::move(done));
-  const auto ask = [this, position, question] {
+  Ask(question, [this, position, question] {
     const absl::StatusOr<Sha256Digest> chain = store_.ChainAt(position.revision);
     if (absl::IsOutOfRange(chain.status())) {
       question->Answer(Standing::kForgotten);
@@ -116,11 +148,7 @@ void PositionWaiter::JudgeChainThen(const Position& position, Callback done) {
     } else {
       question->Answer(JudgeChain(position, *chain));
     }
-  };
-  if (executor_ == nullptr) return ask();
-  if (const absl::Status submitted = executor_->Submit(ask); !submitted.ok()) {
-    question->Answer(submitted);
-  }
+  });
 }
 
 std::optional<absl::Status> PositionWaiter::LookReached(const Position& position) const {
@@ -225,8 +253,12 @@ void PositionWaiter::Run() {
     }
     for (auto& [waiting, standing] : ready) {
       const std::optional<Standing> proven = Look(waiting.position);
-      if (standing != Standing::kKnown || proven.has_value()) {
-        waiting.done(proven.value_or(standing));
+      if (proven.has_value()) {
+        waiting.done(*proven);
+      } else if (standing != Standing::kKnown && waiting.in_database) {
+        waiting.done(standing);
+      } else if (standing != Standing::kKnown) {
+        AskHeadThen(waiting.position, standing, std::move(waiting.done));
       } else {
         JudgeChainThen(waiting.position, std::move(waiting.done));
       }

@@ -24,8 +24,10 @@ class PositionWaiter {
  public:
   struct Options {
     bool is_replica = false;
-    // How long a primary follows other processes of its directory, and a replica its primary.
+    // How long a primary waits for other processes of its directory before it asks the database
+    // whether there is such a position at all.
     absl::Duration follow = absl::Milliseconds(100);
+    // How long a position that there is, or may be on the primary of a replica, is waited for.
     absl::Duration patience = absl::Seconds(3);
   };
   using Callback = std::function<void(absl::StatusOr<Standing>)>;
@@ -65,10 +67,16 @@ class PositionWaiter {
     Position position;
     absl::Time deadline;  // Of the steady clock.
     Callback done;
+    bool in_database = false;  // The database has it.
   };
   // A question to the database that is still to be answered.
   class Question;
 
+  void Wait(Waiting waiting);
+  // What lies ahead of a primary is a lost history's, unless another process has committed it.
+  void AskHeadThen(const Position& position, Standing standing, Callback done);
+  // `ask` runs where the database may be asked; `question` is answered in any case.
+  void Ask(const std::shared_ptr<Question>& question, std::function<void()> ask);
   void JudgeChainThen(const Position& position, Callback done);
   absl::Status ReachedStatus(Standing standing, const Position& position) const;
   void Run();

@@ -120,6 +120,16 @@ TEST_F(ModelrefctlServerTest, WatchTellsAnEdit) {
       << watch->out();
 }
 
+TEST_F(ModelrefctlServerTest, ACategoryIsWatchedAndCopiedByTheNameOfItsLegacyFileToo) {
+  const std::string told = Output({"watch", "stable_diffusion", "-o", "jsonl", "--start",
+                                   "snapshot", "--count", "1", "--timeout", "30s"});
+  EXPECT_TRUE(absl::StrContains(told, R"("category":"image_generation")")) << told;
+  const TempDir copy;
+  const std::string copied = Output(
+      {"sync", "--once", copy.path(), "stable_diffusion", "-o", "plain", "--timeout", "30s"});
+  EXPECT_TRUE(absl::StrContains(copied, "image_generation")) << copied;
+}
+
 TEST_F(ModelrefctlServerTest, WatchTellsAfterARestartWhatItMissedAndNothingElse) {
   const auto watch =
       Start({"watch", "-o", "jsonl", "--format", "v2", "--bookmarks", "--count", "1"});

@@ -362,6 +362,20 @@ TEST_F(WatchAssemblerTest, DocumentThatWasNotAskedForIsRefused) {
   }
 }
 
+TEST_F(WatchAssemblerTest, CategoryMayBeNamedAsItsLegacyFileIs) {
+  v1::WatchRequest request;
+  request.mutable_filter()->add_categories("stable_diffusion");
+  WatchAssembler watch(request);
+  watch.BeginStream();
+  ServerModel server;
+  server.Set("image_generation", 'i');
+  for (const v1::WatchResponse& message : server.Opening()) {
+    ASSERT_THAT(watch.Take(message), IsOk());
+  }
+  EXPECT_TRUE(watch.in_step());
+  EXPECT_THAT(watch.Take(server.Change("image_generation", 'j')), IsOk());
+}
+
 TEST_F(WatchAssemblerTest, CutWithoutEndIsGivenUp) {
   Open();
   v1::WatchResponse part = server_.Change("clip", 'x');

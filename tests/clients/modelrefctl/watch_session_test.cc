@@ -135,6 +135,20 @@ TEST_F(WatchSessionTest, TellsLaterChangesOnlyUnlessTheSnapshotIsAskedFor) {
   }
 }
 
+TEST_F(WatchSessionTest, ThereIsNoLastPositionBeforeTheFirstState) {
+  AddStream({server_.Created()}, absl::OkStatus(), /*interrupt=*/true);
+  EXPECT_THAT(Run(), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(session_->last_revision(), std::nullopt);
+}
+
+TEST_F(WatchSessionTest, TheLastPositionOfAContinuedWatchIsKnownBeforeSomethingHappens) {
+  AddStream({server_.Created(v1::RESUME_KIND_EXACT)}, absl::OkStatus(), /*interrupt=*/true);
+  WatchOptions options;
+  options.request.mutable_position()->set_revision(server_.revision());
+  EXPECT_THAT(Run(options), StatusIs(absl::StatusCode::kCancelled));
+  EXPECT_EQ(session_->last_revision(), server_.revision());
+}
+
 TEST_F(WatchSessionTest, AfterABreakResumesByTheTokenAndTellsWhatFollows) {
   Messages first = Opened({});
   first.push_back(server_.Change("clip", 'x'));

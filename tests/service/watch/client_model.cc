@@ -14,10 +14,13 @@ std::string Bytes(const Etag& etag) { return std::string(etag.begin(), etag.end(
 Violations ClientModel::Apply(const v1::WatchResponse& message) {
   Violations found;
   if (opened_ == message.has_created()) found.push_back("Created is not exactly the first message");
+  if (message.has_freshness()) ApplyFreshness(message, &found);
+  // What is stale is named after these, one by one.
+  if (message.has_created() || message.has_snapshot_end()) stale_.clear();
   const bool was_in_snapshot = in_snapshot_;
   if (message.has_snapshot_begin()) in_snapshot_ = true;
   if (message.has_snapshot_end()) in_snapshot_ = false;
-  in_cut_ = !was_in_snapshot && message.events().more();
+  if (!message.has_freshness()) in_cut_ = !was_in_snapshot && message.events().more();
   for (const v1::WatchEvent& event : message.events().events()) parts_.push_back(event);
   if (!complete()) return found;
   revision_ = message.header().revision();
@@ -37,6 +40,18 @@ Violations ClientModel::Apply(const v1::WatchResponse& message) {
   for (const v1::WatchEvent& event : parts_) ApplyEvent(event, &found);
   parts_.clear();
   return found;
+}
+
+void ClientModel::ApplyFreshness(const v1::WatchResponse& message, Violations* found) {
+  const v1::Freshness& freshness = message.freshness();
+  const DocumentKey key{freshness.category(), static_cast<Format>(freshness.format())};
+  if (!complete()) found->push_back("freshness between the parts of a cut or snapshot");
+  if (!message.resume_token().empty()) found->push_back("freshness with a token");
+  if (freshness.stale()) {
+    stale_.insert(key);
+  } else {
+    stale_.erase(key);
+  }
 }
 
 void ClientModel::ApplyEvent(const v1::WatchEvent& event, Violations* found) {

@@ -37,10 +37,12 @@ class ClientModel {
   bool opened() const { return opened_; }
   uint64_t revision() const { return revision_; }
   const std::map<DocumentKey, Copy>& copies() const { return copies_; }
+  const std::set<DocumentKey>& stale() const { return stale_; }
   size_t deltas() const { return deltas_; }  // Followed so far.
   size_t reads() const { return reads_; }    // Of whole documents.
 
  private:
+  void ApplyFreshness(const v1::WatchResponse& message, Violations* found);
   void ApplyEvent(const v1::WatchEvent& event, Violations* found);
   bool FollowDelta(const v1::WatchEvent& event, Copy* copy);
   void Read(const DocumentKey& key, Copy* copy);
@@ -48,6 +50,7 @@ class ClientModel {
   const CommitLog& log_;
   const std::set<DocumentKey> watched_;
   std::map<DocumentKey, Copy> copies_;
+  std::set<DocumentKey> stale_;
   std::vector<v1::WatchEvent> parts_;
   uint64_t revision_ = 0;
   bool opened_ = false;

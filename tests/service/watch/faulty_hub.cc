@@ -48,6 +48,14 @@ WatchHub::CutPtr Torn(const WatchHub::CutPtr& cut) {
   return torn;
 }
 
+void ForgetFreshness(Root* root) {
+  for (auto& [key, state] : root->documents) {
+    auto fresh = std::make_shared<DocumentState>(*state);
+    fresh->freshness = {};
+    state = std::move(fresh);
+  }
+}
+
 void DropARecord(v1::WatchResponse* response) {
   for (v1::WatchEvent& event : *response->mutable_events()->mutable_events()) {
     if (event.delta().upserts_size() > 0) {
@@ -74,11 +82,13 @@ RootPtr FaultyHub::root() const {
     root->epoch = believed_.epoch;
     root->revision = std::max(root->revision, believed_.revision);
   }
+  if (fault_ == Fault::kFreshnessIsForgotten) ForgetFreshness(root.get());
   return root;
 }
 
 void FaultyHub::Await(const Position& position, PositionWaiter::Callback done) {
   WatchHub::Await(position, [&, done = std::move(done)](absl::StatusOr<Standing> standing) {
+    if (fault_ == Fault::kFutureIsSilent && *standing == Standing::kAhead) return;
     if (fault_ == Fault::kFutureIsParked && *standing == Standing::kAhead) {
       believed_ = position;
       standing = Standing::kKnown;
@@ -129,6 +139,20 @@ WatchHub::CutPtr FaultyHub::NextCut(const Root& root, const WatchPlan& plan, uin
       if (ended->end.revision <= after) ended->end = modelref::PositionOf(root);
       return ended;
     }
+    case Fault::kEpochIsOfAnother:
+      return Tampered(cut, [](v1::WatchResponse* response) {
+        if (response->header().revision() % 5 == 0) {
+          response->mutable_header()->set_epoch(std::string(16, '?'));
+        }
+      });
+    case Fault::kEventIsRepeated:
+      return Tampered(cut, [&](v1::WatchResponse* response) {
+        v1::WatchEvent& last = last_events_[plan.watched.signature];
+        v1::WatchEvents* events = response->mutable_events();
+        const v1::WatchEvent newest = events->events(events->events_size() - 1);
+        if (last.mod_revision() > 0) *events->add_events() = last;
+        last = newest;
+      });
     case Fault::kExactIsClaimed: {
       auto claimed = std::make_shared<Cut>(*cut);
       claimed->exact = true;

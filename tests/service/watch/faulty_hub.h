@@ -4,6 +4,7 @@
 // validators find it.
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -19,6 +20,8 @@ enum class Fault {
   kBookmarkStandsStill,
   // etcd20221: a position ahead of the store is taken as if it were there.
   kFutureIsParked,
+  // etcd14303: who is at a position ahead of the store hears nothing at all.
+  kFutureIsSilent,
   // k8s107457: a position beyond the fork is taken as if it were of this history.
   kForkIsIgnored,
   // etcd17529: a reader that lags behind the history gets what is left of it.
@@ -46,6 +49,12 @@ enum class Fault {
   kChainIsBroken,
   // Created promises more than the history holds.
   kExactIsClaimed,
+  // A cut is labelled with the epoch of another store.
+  kEpochIsOfAnother,
+  // A document is told once more, unchanged, with what really changed.
+  kEventIsRepeated,
+  // Nobody hears that a document became stale.
+  kFreshnessIsForgotten,
 };
 
 class FaultyHub final : public WatchHub {
@@ -69,7 +78,8 @@ class FaultyHub final : public WatchHub {
   const Fault fault_;
   const std::function<void()> burst_;
   EncodedMessage first_bookmark_;
-  Position believed_;  // What a client said and was believed.
+  std::map<std::string, v1::WatchEvent> last_events_;  // By filter.
+  Position believed_;                                  // What a client said and was believed.
 };
 
 }  // namespace modelref::testing

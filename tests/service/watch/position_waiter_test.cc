@@ -10,6 +10,7 @@
 #include "tests/testing/event.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/status_matchers.h"
+#include "tests/testing/temp_dir.h"
 
 namespace modelref {
 namespace {
@@ -112,6 +113,26 @@ TEST_F(PositionWaiterTest, TheChainOfAPositionThatIsReachedIsJudged) {
 TEST_F(PositionWaiterTest, APositionThatIsNotReachedStaysAhead) {
   PositionWaiter waiter(store_, nullptr, Patience(absl::Milliseconds(30)));
   EXPECT_THAT(Await(waiter, After(1)), IsOkAndHolds(Standing::kAhead));
+}
+
+TEST_F(PositionWaiterTest, WhatAnotherProcessCommittedIsWaitedForHoweverLateItIsSeen) {
+  const testing::TempDir directory;
+  Store::Options options;
+  options.directory = directory.PathOf("store");
+  absl::StatusOr<std::unique_ptr<Store>> here = Store::Open({kClip}, clock_, options);
+  ASSERT_TRUE(here.ok()) << here.status();
+  absl::StatusOr<std::unique_ptr<Store>> there = Store::Open({kClip}, clock_, options);
+  ASSERT_TRUE(there.ok()) << there.status();
+  // As if following took longer than that.
+  PositionWaiter waiter(**here, nullptr, Patience(absl::ZeroDuration()));
+  for (int i = 0; i < 50; ++i) {
+    CommitTo(**there, Edit(kClip, {Put("a", absl::StrCat(++value_))}));
+    const Position head = PositionOf(*(*there)->root());
+    EXPECT_THAT(Await(waiter, head), IsOkAndHolds(Standing::kKnown)) << i;
+  }
+  Position lost = PositionOf(*(*there)->root());
+  lost.revision += 1;
+  EXPECT_THAT(Await(waiter, lost), IsOkAndHolds(Standing::kAhead));
 }
 
 TEST_F(PositionWaiterTest, AnUnknownEpochIsWaitedForToo) {

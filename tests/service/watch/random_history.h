@@ -76,11 +76,13 @@ class RandomHistory {
     size_t at = 0;
   };
 
+  static const std::vector<DocumentKey>& Keys();
   WatchWorld::MakeHub HubMaker();
   size_t Pick(size_t count) { return random_() % count; }
   bool OneIn(size_t count) { return Pick(count) == 0; }
   absl::Time Now() { return clock_.TimeNow(); }
-  void Complain(const Violations& found);
+  // `number` is that of the validator.
+  void Complain(absl::string_view number, const Violations& found);
 
   RecordChange RandomStep();
   std::vector<RecordChange> RandomSteps();
@@ -92,6 +94,8 @@ class RandomHistory {
 
   WatchPlan RandomPlan();
   std::unique_ptr<Reader> Open(const Reader* earlier);
+  // What the store says of the documents that the reader watches.
+  std::set<DocumentKey> StaleFor(const Reader& reader);
   // False when there was nothing to read.
   bool ReadOne(Reader& reader);
   void ReadSome(Reader& reader, size_t most);
@@ -103,7 +107,7 @@ class RandomHistory {
   void Close(Reader& reader);
   // Continues from a message twice, checks how, and what was told.
   void ContinueFrom(const Parting& parting);
-  void CheckLog();
+  void CheckLog(const std::vector<const WatchTrace*>& traces = {});
 
   const Options options_;
   std::mt19937_64 random_;

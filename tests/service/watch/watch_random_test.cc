@@ -3,12 +3,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
 
+#include "backends/base/clock.h"
 #include "tests/service/watch/random_history.h"
 #include "tests/testing/temp_dir.h"
 
@@ -21,6 +23,8 @@ using ::testing::IsEmpty;
 
 // One world holds all of its history, so long runs are made of several.
 constexpr int kOperationsPerWorld = 5'000;
+// How often a long run says how far it is.
+constexpr int kOperationsPerReport = 100'000;
 
 uint64_t NumberFrom(const char* variable, uint64_t otherwise) {
   const char* text = std::getenv(variable);
@@ -40,7 +44,20 @@ class WatchRandomTest : public ::testing::Test {
       RandomHistory history(options);
       EXPECT_THAT(history.Run(), IsEmpty()) << "MODELREF_TEST_SEED=" << options.seed;
       coverage_.Add(history.coverage());
+      const int in_all = done + options.operations;
+      if (in_all % kOperationsPerReport == 0 || in_all == operations) Report(in_all);
     }
+  }
+  void Report(int operations) const {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    std::printf(
+        "%d operations, %zu restarts, %zu transactions, %zu streams (%zu drained), %zu continued "
+        "exactly, %zu coalesced; %.0f s, %ld MiB at most\n",
+        operations, coverage_.reopened, coverage_.transactions, coverage_.streams,
+        coverage_.drained, coverage_.exact, coverage_.coalesced,
+        absl::ToDoubleSeconds(MonotonicClock().TimeNow() - started_), usage.ru_maxrss / 1024);
+    std::fflush(stdout);
   }
   void ExpectCoverage() const {
     if (operations_ < kOperationsPerWorld) return;  // Somebody wants a short look at a seed.
@@ -61,6 +78,9 @@ class WatchRandomTest : public ::testing::Test {
 
   const uint64_t first_seed_ = NumberFrom("MODELREF_TEST_SEED", std::random_device()());
   const int operations_ = static_cast<int>(NumberFrom("MODELREF_TEST_OPERATIONS", 10'000));
+  // A restart takes its time.
+  const int operations_on_disk_ = static_cast<int>(NumberFrom("MODELREF_TEST_OPERATIONS", 2'500));
+  const absl::Time started_ = MonotonicClock().TimeNow();
   uint64_t seed_ = first_seed_;
   RandomHistory::Coverage coverage_;
 };
@@ -69,14 +89,11 @@ TEST_F(WatchRandomTest, WhateverHappensEveryStreamAndEveryContinuationIsTrue) {
   std::printf("MODELREF_TEST_SEED=%llu\n", static_cast<unsigned long long>(first_seed_));
   RunWorlds(operations_, /*on_disk=*/false);
   ExpectCoverage();
-  std::printf("%zu transactions, %zu streams, %zu continued\n",
-              static_cast<size_t>(coverage_.transactions), static_cast<size_t>(coverage_.streams),
-              static_cast<size_t>(coverage_.exact + coverage_.coalesced));
 }
 
 TEST_F(WatchRandomTest, WhateverHappensStreamsContinueOverRestarts) {
   std::printf("MODELREF_TEST_SEED=%llu\n", static_cast<unsigned long long>(first_seed_));
-  RunWorlds(operations_ / 4, /*on_disk=*/true);
+  RunWorlds(operations_on_disk_, /*on_disk=*/true);
   EXPECT_GT(coverage_.reopened, 2u);
   EXPECT_GT(coverage_.exact, 10u);
   EXPECT_GT(coverage_.coalesced, 10u);
