@@ -107,12 +107,13 @@ void WatchLoop::Poll() {
 
 absl::StatusOr<std::vector<v1::WatchEvent>> WatchLoop::List(v1::ResponseHeader* header) {
   const v1::WatchFilter& filter = assembler_.table().filter();
-  std::vector<int> formats(filter.formats().begin(), filter.formats().end());
+  std::vector<v1::Format> formats;
+  for (const int format : filter.formats()) formats.push_back(static_cast<v1::Format>(format));
   if (formats.empty()) formats.push_back(v1::FORMAT_UNSPECIFIED);
   std::vector<v1::WatchEvent> entries;
   for (size_t i = 0; i < formats.size(); ++i) {
     v1::ListCategoriesRequest request;
-    request.set_format(static_cast<v1::Format>(formats[i]));
+    request.set_format(formats[i]);
     ASSIGN_OR_RETURN(const v1::ListCategoriesResponse list, environment_.ListCategories(request));
     const bool same =
         header->epoch() == list.header().epoch() && header->revision() == list.header().revision();
