@@ -190,8 +190,10 @@ class Server::Impl {
       // The server has no certificate that it would take from a client.
       Log(LogLevel::kInfo, "self_probe.off", {{"because", "client certificates are required"}});
     } else {
-      hooks.probe = [address, tls, timeout = FromProto(runtime.self_probe_timeout())] {
-        return ProbeServer(address, tls, timeout);
+      SelfProbe::Options probe{address, tls, FromProto(runtime.self_probe_timeout()),
+                               [this] { return rpc_->Stats().connections.accepted; }};
+      hooks.probe = [self_probe = std::make_shared<SelfProbe>(std::move(probe))] {
+        return self_probe->Run();
       };
     }
     watchdog_ = std::make_unique<Watchdog>(options, std::move(hooks));

@@ -164,10 +164,12 @@ bool Acceptor::AfterError(const Listener& listener, int error) {
 void Acceptor::DropOne(const Listener& listener) {
   reserve_.Reset();
   UniqueFd unwanted(accept4(listener.socket.fd(), nullptr, nullptr, SOCK_CLOEXEC));
+  const bool dropped = unwanted.valid();
   unwanted.Reset();
   // Another thread may be quicker; the next shortage tries again to have one.
   reserve_ = OpenReserve();
-  Refuse(RefusedConnection::kDescriptors);
+  if (dropped) return Refuse(RefusedConnection::kDescriptors);
+  errors_.fetch_add(1, kRelaxed);
 }
 
 void Acceptor::Refuse(RefusedConnection reason) {

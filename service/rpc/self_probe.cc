@@ -7,6 +7,7 @@
 #include <grpcpp/security/tls_credentials_options.h>
 
 #include <memory>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -38,22 +39,47 @@ std::string TargetOf(const std::string& address) {
 
 }  // namespace
 
-absl::Status ProbeServer(const std::string& address, bool tls, absl::Duration timeout) {
-  grpc::ChannelArguments arguments;
-  arguments.SetInt("grpc.use_local_subchannel_pool", 1);  // No connection of an earlier probe.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  const auto stub = grpc::health::v1::Health::NewStub(
-      grpc::CreateCustomChannel(TargetOf(address), CredentialsFor(tls), arguments));
-  grpc::ClientContext context;
-  context.set_deadline(
-      gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                   gpr_time_from_nanos(absl::ToInt64Nanoseconds(timeout), GPR_TIMESPAN)));
-  context.set_wait_for_ready(true);
-  grpc::health::v1::HealthCheckResponse response;
-  const grpc::Status status =
-      stub->Check(&context, grpc::health::v1::HealthCheckRequest(), &response);
-  // The codes are the same numbers.
-  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+class SelfProbe::Connection {
+ public:
+  explicit Connection(const Options& options) {
+    grpc::ChannelArguments arguments;
+    arguments.SetInt("grpc.use_local_subchannel_pool", 1);  // No connection of another probe.
+    arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+    stub_ = grpc::health::v1::Health::NewStub(grpc::CreateCustomChannel(
+        TargetOf(options.address), CredentialsFor(options.tls), arguments));
+  }
+
+  absl::Status Check(absl::Duration timeout) {
+    grpc::ClientContext context;
+    context.set_deadline(
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                     gpr_time_from_nanos(absl::ToInt64Nanoseconds(timeout), GPR_TIMESPAN)));
+    context.set_wait_for_ready(true);
+    grpc::health::v1::HealthCheckResponse response;
+    const grpc::Status status =
+        stub_->Check(&context, grpc::health::v1::HealthCheckRequest(), &response);
+    // The codes are the same numbers.
+    return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+  }
+
+ private:
+  std::unique_ptr<grpc::health::v1::Health::Stub> stub_;
+};
+
+SelfProbe::SelfProbe(Options options) : options_(std::move(options)) {}
+
+SelfProbe::~SelfProbe() = default;
+
+absl::Status SelfProbe::Run() {
+  const uint64_t accepted_before = options_.accepted();
+  auto connection = std::make_unique<Connection>(options_);
+  const absl::Status answer = connection->Check(options_.timeout);
+  if (answer.ok()) {
+    if (first_ == nullptr) first_ = std::move(connection);
+    return answer;
+  }
+  if (first_ == nullptr || options_.accepted() == accepted_before) return answer;
+  return first_->Check(options_.timeout);
 }
 
 }  // namespace modelref

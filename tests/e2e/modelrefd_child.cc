@@ -35,8 +35,9 @@ std::vector<std::string> Arguments(const std::string& data_dir,
 
 }  // namespace
 
-ServerChild::ServerChild(const std::string& data_dir, const std::vector<std::string>& flags)
-    : process_(std::make_unique<Child>("modelrefd", Arguments(data_dir, flags))),
+ServerChild::ServerChild(const std::string& data_dir, const std::vector<std::string>& flags,
+                         const std::vector<std::pair<std::string, std::string>>& variables)
+    : process_(std::make_unique<Child>("modelrefd", Arguments(data_dir, flags), variables)),
       pid_(process_->pid()) {
   EXPECT_TRUE(process_->WaitForText("err", "server.started")) << process_->err();
   for (const absl::string_view line : absl::StrSplit(process_->err(), '\n')) {
@@ -72,6 +73,17 @@ std::string ServerChild::HttpGet(const std::string& path) const {
   }
   close(fd);
   return answer;
+}
+
+double ServerChild::Metric(const std::string& name) const {
+  for (const absl::string_view line : absl::StrSplit(HttpGet("/metrics"), '\n')) {
+    double value = 0;
+    if (absl::StartsWith(line, absl::StrCat(name, " ")) &&
+        absl::SimpleAtod(line.substr(name.size() + 1), &value)) {
+      return value;
+    }
+  }
+  return 0;
 }
 
 std::vector<std::string> ServerChild::LogLines(absl::string_view level,

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -18,7 +19,9 @@ namespace modelref::testing {
 class ServerChild {
  public:
   // Returns when it serves; the test has failed when it does not.
-  explicit ServerChild(const std::string& data_dir, const std::vector<std::string>& flags = {});
+  // `variables` are added to the environment.
+  explicit ServerChild(const std::string& data_dir, const std::vector<std::string>& flags = {},
+                       const std::vector<std::pair<std::string, std::string>>& variables = {});
 
   Child& process() { return *process_; }
   Client& client() { return *client_; }
@@ -27,6 +30,8 @@ class ServerChild {
 
   // What the admin port answers to GET `path`, head included.
   std::string HttpGet(const std::string& path) const;
+  // The value of a metric without labels, or with exactly these: "name{reason=\"x\"}".
+  double Metric(const std::string& name) const;
   // The log lines so far whose level is `level` and that contain `text`.
   std::vector<std::string> LogLines(absl::string_view level, absl::string_view text) const;
 
