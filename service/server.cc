@@ -107,6 +107,7 @@ class Server::Impl {
   absl::Status Start() {
     RETURN_IF_ERROR(data_->Start());
     RETURN_IF_ERROR(rpc_->Start());
+    TellLoweredLimits();
     StartWatchdog();
     serving_ = true;
     if (!config_.admin_listen().empty()) {
@@ -168,6 +169,16 @@ class Server::Impl {
     // Probes of a server that is shut down fail.
     watchdog_->Stop();
     rpc_->Shutdown(plan.grace);
+  }
+
+  void TellLoweredLimits() const {
+    const uint64_t wanted = config_.limits().connections();
+    const uint64_t possible = rpc_->Stats().connections.limit;
+    if (possible == wanted) return;
+    Log(LogLevel::kInfo, "limits.connections_lowered",
+        {{"connections", absl::StrCat(possible)},
+         {"wanted", absl::StrCat(wanted)},
+         {"reason", "the limit of open files"}});
   }
 
   void StartWatchdog() {

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/durable_file.h"
-#include "backends/base/log.h"
 #include "service/process_limits.h"
 #include "service/rpc/listen_address.h"
 #include "service/watch/wire.h"
@@ -49,12 +48,6 @@ Acceptor::Options MakeAcceptorOptions(const v1::ServerConfig& config) {
   Acceptor::Options options;
   const uint64_t files = RaiseFileLimit(config.runtime().open_files());
   options.limits.connections = std::min<uint64_t>(limits.connections(), ConnectionsFor(files));
-  if (options.limits.connections < limits.connections()) {
-    Log(LogLevel::kInfo, "limits.connections_lowered",
-        {{"connections", absl::StrCat(options.limits.connections)},
-         {"wanted", absl::StrCat(limits.connections())},
-         {"open_files", absl::StrCat(files)}});
-  }
   options.limits.per_origin = limits.connections_per_address();
   options.per_second = static_cast<int>(limits.connections_per_second());
   return options;

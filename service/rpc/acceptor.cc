@@ -74,6 +74,7 @@ AcceptorStats Acceptor::Stats() const {
   for (size_t i = 0; i < kRefusedConnections; ++i) stats.refused[i] = refused_[i].load(kRelaxed);
   stats.errors = errors_.load(kRelaxed);
   stats.open = open_.load(kRelaxed);
+  stats.limit = options_.limits.connections;
   return stats;
 }
 

@@ -26,6 +26,7 @@ struct AcceptorStats {
   uint64_t refused[kRefusedConnections] = {};
   uint64_t errors = 0;  // accept() failed for another reason.
   uint64_t open = 0;    // As of the last look, at most 5 s old.
+  uint64_t limit = 0;   // Of open ones.
 };
 
 // Accepts connections on one thread and hands them on. gRPC's own listeners never accept again

@@ -25,8 +25,11 @@ grpc_ssl_certificate_config_reload_status FetchConfig(void* data,
   if (number == fetch->given) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
   const grpc_ssl_pem_key_cert_pair pair = {material.key_pem.c_str(),
                                            material.certificate_pem.c_str()};
-  *config = grpc_ssl_server_certificate_config_create(
-      material.client_ca_pem.empty() ? nullptr : material.client_ca_pem.c_str(), &pair, 1);
+  // Debian's gRPC asserts that there are roots, also where no client certificate is asked for and
+  // they mean nothing.
+  const std::string& roots =
+      material.client_ca_pem.empty() ? material.certificate_pem : material.client_ca_pem;
+  *config = grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
   fetch->given = number;
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
