@@ -25,6 +25,12 @@ v1::Dependency Make(absl::string_view name, v1::DependencyState state, absl::str
   return dependency;
 }
 
+std::string ForeignIds(const TrailHead& trail) {
+  return absl::StrCat(trail.colliding_lines,
+                      " lines of another program have ids that were taken; they are kept as they "
+                      "are, and nothing else may write this trail");
+}
+
 }  // namespace
 
 v1::Dependency CheckDirectory(absl::string_view name, const std::string& path, bool needs_writing) {
@@ -125,6 +131,21 @@ std::vector<std::string> ProjectorFailures(const Projector::Status& status) {
     failures.push_back(
         absl::StrCat("document ", key.ToString(), ": file not written: ", failure.message()));
   }
+  return failures;
+}
+
+v1::Dependency FromTrail(const TrailHead& trail) {
+  if (trail.colliding_lines == 0) {
+    return Make("audit_trail", v1::DEPENDENCY_STATE_OK, "the ids of all lines are ours");
+  }
+  return Make("audit_trail", v1::DEPENDENCY_STATE_DEGRADED, ForeignIds(trail));
+}
+
+std::vector<std::string> DirectoryFailures(DataDirectory& data) {
+  std::vector<std::string> failures;
+  if (data.projector() != nullptr) failures = ProjectorFailures(data.projector()->status());
+  const TrailHead& trail = data.adoption().trail;
+  if (trail.colliding_lines > 0) failures.push_back("audit trail: " + ForeignIds(trail));
   return failures;
 }
 

@@ -11,7 +11,7 @@
 #include "backends/backend.h"
 #include "modelref/v1/admin.pb.h"
 #include "service/runtime_status.h"
-#include "service/store/projector.h"
+#include "service/store/data_directory.h"
 
 namespace modelref {
 
@@ -34,5 +34,13 @@ std::vector<v1::Dependency> FromRuntime(const RuntimeStatus& status, absl::Time 
 
 // FromProjector as lines for people; none when all is well.
 std::vector<std::string> ProjectorFailures(const Projector::Status& status);
+
+// Lines of the audit trail that another program wrote with ids that ours had taken: DEGRADED when
+// there are any.
+v1::Dependency FromTrail(const TrailHead& trail);
+
+// Everything about a directory that is not of one document, as lines for people; none when all is
+// well.
+std::vector<std::string> DirectoryFailures(DataDirectory& data);
 
 }  // namespace modelref

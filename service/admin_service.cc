@@ -67,6 +67,29 @@ void AddLibrary(absl::string_view name, absl::string_view version,
   library->set_version(std::string(version));
 }
 
+void FillForks(const Root& root, v1::GetServerInfoResponse* response) {
+  for (const Fork& from : root.forks) {
+    const absl::string_view epoch = AsBytes(from.epoch);
+    const absl::string_view parent = AsBytes(from.parent_epoch);
+    v1::Fork* fork = response->add_forks();
+    fork->set_epoch(epoch.data(), epoch.size());
+    fork->set_first_revision(from.first_revision);
+    fork->set_parent_epoch(parent.data(), parent.size());
+    fork->set_parent_revision(from.parent_revision);
+  }
+}
+
+void FillAuditHeads(const std::vector<AuditChainHead>& heads, v1::GetServerInfoResponse* response) {
+  for (const AuditChainHead& from : heads) {
+    const absl::string_view chain = AsBytes(from.chain);
+    v1::AuditChainHead* head = response->add_audit_chain_heads();
+    head->set_domain(std::string(FormatName(from.key.format)));
+    head->set_category(from.key.category);
+    head->set_chain(chain.data(), chain.size());
+    head->set_last_event_id(from.last_event_id);
+  }
+}
+
 v1::Role ToProto(Role role) {
   switch (role) {
     case Role::kNone:
@@ -214,6 +237,11 @@ absl::StatusOr<v1::GetServerInfoResponse> AdminService::GetServerInfo(const Call
   *response.mutable_limits() = facts_.limits;
   if (Includes(caller.role, Role::kAdmin)) FillPaths(response.mutable_paths());
   FillPosition(*root, response.mutable_position());
+  const absl::string_view chain = AsBytes(root->chain);
+  response.set_chain_head(chain.data(), chain.size());
+  FillForks(*root, &response);
+  if (facts_.audit_heads != nullptr) FillAuditHeads(facts_.audit_heads(), &response);
+  response.set_store_schema_version(facts_.store_schema_version);
   response.set_history_floor(catalogue_.store.history_floor());
   return response;
 }

@@ -10,6 +10,7 @@
 #include "service/auth/access_control.h"
 #include "service/catalogue.h"
 #include "service/rpc/method_table.h"
+#include "service/store/audit_projection.h"
 #include "service/store/held_decision.h"
 
 namespace modelref {
@@ -29,6 +30,9 @@ struct ServerFacts {
   std::function<std::vector<std::string>()> addresses;
   // The file of a document; empty when it has none.
   std::function<std::string(const DocumentKey&)> path_of;
+  // The heads of the audit trail; null without one.
+  std::function<std::vector<AuditChainHead>()> audit_heads;
+  uint32_t store_schema_version = 0;  // 0: no database.
 };
 
 // What AdminService has done by others. Each runs on the executor and may block.

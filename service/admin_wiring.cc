@@ -10,6 +10,7 @@
 #include "service/config.h"
 #include "service/metrics_collectors.h"
 #include "service/metrics_process.h"
+#include "service/store/schema.h"
 
 namespace modelref {
 namespace {
@@ -55,6 +56,7 @@ std::vector<v1::Dependency> CheckAll(const v1::ServerConfig& config, DataDirecto
     for (v1::Dependency& dependency : FromProjector(data.projector()->status())) {
       dependencies.push_back(std::move(dependency));
     }
+    dependencies.push_back(FromTrail(data.adoption().trail));
   }
   for (v1::Dependency& dependency : FromRuntime(runtime, now)) {
     dependencies.push_back(std::move(dependency));
@@ -79,6 +81,10 @@ ServerFacts MakeServerFacts(const ServerParts& parts) {
   facts.path_of = [&backends = parts.data.backends()](const DocumentKey& key) {
     return backends.file_paths == nullptr ? "" : backends.file_paths->PathOf(key);
   };
+  if (parts.data.audit() != nullptr) {
+    facts.audit_heads = [&audit = *parts.data.audit()] { return audit.Heads(); };
+    facts.store_schema_version = kSchemaVersion;
+  }
   return facts;
 }
 
@@ -99,6 +105,9 @@ StatisticsSources MakeStatisticsSources(const ServerParts& parts) {
   sources.backends = [&data = parts.data] { return ReadStatistics(data.backends()); };
   sources.hub = [&hub = parts.hub] { return hub.statistics(); };
   sources.rpc = [&rpc = parts.rpc] { return rpc.Stats(); };
+  if (parts.data.projector() != nullptr) {
+    sources.projector = [&projector = *parts.data.projector()] { return projector.status(); };
+  }
   sources.since = parts.start_time;
   return sources;
 }

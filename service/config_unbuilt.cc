@@ -58,8 +58,6 @@ const std::vector<UnbuiltSetting>& UnbuiltSettings() {
       {"auth.horde_timeout", "asking AI-Horde for identities"},
       {"auth.allow_plaintext_tokens", "bearer tokens"},
       {"store.history_retain", "the store's history"},
-      {"store.held_removal_percent", "another limit of removals"},
-      {"store.held_removal_min_models", "another limit of removals"},
       {"queue", "the queue of proposed changes", true},
       {"redis.enabled", "the Redis cache"},
       {"redis", "the Redis cache", true},

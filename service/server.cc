@@ -114,13 +114,10 @@ class Server::Impl {
       AdminHttp::Options options;
       options.address = config_.admin_listen();
       ASSIGN_OR_RETURN(admin_http_, AdminHttp::Start(options, metrics_, [this] {
-                         const Projector* projector = data_->projector();
                          std::vector<std::string> failures =
                              RuntimeFailures(RuntimeNow(), clock_.TimeNow());
-                         if (projector != nullptr) {
-                           for (std::string& failure : ProjectorFailures(projector->status())) {
-                             failures.push_back(std::move(failure));
-                           }
+                         for (std::string& failure : DirectoryFailures(*data_)) {
+                           failures.push_back(std::move(failure));
                          }
                          return SummarizeHealth(health_, *data_->store().root(), failures);
                        }));

@@ -13,36 +13,6 @@
 namespace modelref {
 namespace {
 
-BackendOptions MakeBackendOptions(const v1::ServerConfig& config) {
-  BackendOptions options;
-  options.mode = config.mode() == v1::MODE_REPLICA ? BackendOptions::Mode::kReplica
-                                                   : BackendOptions::Mode::kPrimary;
-  options.offline = config.offline();
-  options.data_dir = config.data_dir();
-  options.grpc_upstream = config.upstream();
-  options.http_primary = config.sources().primary_api_url();
-  options.use_redis = config.redis().enabled();
-  if (config.cache().has_ttl()) options.cache_ttl = FromProto(config.cache().ttl());
-  options.document_bytes = config.limits().document_bytes();
-  options.limits.record_bytes = config.limits().record_bytes();
-  options.limits.record_depth = config.limits().json_depth();
-  return options;
-}
-
-SourceSync::Options MakeSyncOptions(const v1::ServerConfig& config) {
-  SourceSync::Options options;
-  if (config.store().has_file_poll_interval()) {
-    options.poll_interval = FromProto(config.store().file_poll_interval());
-  }
-  if (config.store().has_file_settle_time()) {
-    options.settle_time = FromProto(config.store().file_settle_time());
-  }
-  if (config.store().has_damage_grace()) {
-    options.damage_grace = FromProto(config.store().damage_grace());
-  }
-  return options;
-}
-
 Acceptor::Options MakeAcceptorOptions(const v1::ServerConfig& config) {
   const v1::Limits& limits = config.limits();
   Acceptor::Options options;
@@ -68,26 +38,10 @@ uint64_t StreamMemory(const v1::ServerConfig& config) {
   return MemoryLimit(config) / 100 * config.limits().memory_streams_percent();
 }
 
-std::string AuditRoot(const v1::ServerConfig& config) {
-  const v1::AuditConfig& audit = config.audit();
-  if (!audit.root_path_override().empty()) return audit.root_path_override();
-  return absl::StrCat(config.data_dir(), "/",
-                      audit.relative_subdir().empty() ? "audit" : audit.relative_subdir());
-}
-
 }  // namespace
 
 Format CanonicalFormat(const v1::ServerConfig& config) {
   return config.canonical_format() == v1::FORMAT_LEGACY ? Format::kLegacy : Format::kV2;
-}
-
-std::vector<ExtraCategory> ExtraCategories(const v1::ServerConfig& config) {
-  std::vector<ExtraCategory> extra;
-  for (const v1::CategoryConfig& category : config.categories()) {
-    extra.push_back({category.name(), category.domain(), category.purpose(), category.v2_file(),
-                     category.legacy_file()});
-  }
-  return extra;
 }
 
 RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, Admission admission,
@@ -115,24 +69,6 @@ RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, Admission admiss
   options.transport_memory_bytes = StreamMemory(config);
   if (config.log().has_slow_call()) options.slow_call = FromProto(config.log().slow_call());
   options.clock = &clock;
-  return options;
-}
-
-DataDirectory::Options MakeDirectoryOptions(const v1::ServerConfig& config) {
-  DataDirectory::Options options;
-  options.backends = MakeBackendOptions(config);
-  options.read_only = config.offline();
-  options.sync = MakeSyncOptions(config);
-  const v1::StoreConfig& store = config.store();
-  options.store.allow_network_file_system = store.allow_network_file_system();
-  FileWriter::Options& files = options.projector.files;
-  if (store.has_file_write_delay()) files.delay = FromProto(store.file_write_delay());
-  if (store.has_file_write_max_delay()) files.max_delay = FromProto(store.file_write_max_delay());
-  files.document_bytes = config.limits().document_bytes();
-  options.audit_root = AuditRoot(config);
-  if (config.audit().max_segment_bytes() > 0) {
-    options.audit.max_segment_bytes = config.audit().max_segment_bytes();
-  }
   return options;
 }
 

@@ -3,24 +3,20 @@
 // What the parts of a server are told, from its configuration.
 
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "backends/category_registry.h"
 #include "modelref/v1/config.pb.h"
 #include "service/caller_limits.h"
+#include "service/config_directory.h"
 #include "service/gzip_cache.h"
 #include "service/rpc/server_options.h"
 #include "service/rpc/tls_reloader.h"
-#include "service/store/data_directory.h"
 #include "service/watch/watch_session.h"
 
 namespace modelref {
 
 Format CanonicalFormat(const v1::ServerConfig& config);
-std::vector<ExtraCategory> ExtraCategories(const v1::ServerConfig& config);
 // Raises the limit of file descriptors. `tls`, null for plaintext, and `clock` must outlive the
 // server that gets the options.
 RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, Admission admission,
@@ -30,7 +26,6 @@ std::optional<TlsReloader::Options> MakeTlsOptions(const v1::TlsConfig& config);
 CallerLimits::Options MakeCallerLimits(const v1::Limits& limits);
 // The memory the process may use, in bytes; 0: unknown.
 uint64_t MemoryLimit(const v1::ServerConfig& config);
-DataDirectory::Options MakeDirectoryOptions(const v1::ServerConfig& config);
 WatchSession::Options MakeWatchOptions(const v1::ServerConfig& config);
 PositionWaiter::Options MakePositionOptions(const v1::ServerConfig& config);
 GzipCache::Options MakeGzipOptions(const v1::ServerConfig& config);

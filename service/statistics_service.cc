@@ -1,9 +1,14 @@
 #include "service/statistics_service.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "backends/base/durable_file.h"
+#include "backends/base/status_macros.h"
 #include "service/metrics_process.h"
+#include "service/store/database.h"
 #include "service/watch/wire.h"
 
 namespace modelref {
@@ -61,6 +66,53 @@ void FillStore(const Root& root, v1::StoreStatistics* store) {
   store->set_documents_damaged(damaged);
   store->set_edits_held(held);
   store->set_records_unrepresentable(unrepresentable);
+}
+
+// What the tables say of the history that is kept, and of what waits.
+absl::Status FillHistory(Database& database, v1::StoreStatistics* store) {
+  {
+    ASSIGN_OR_RETURN(Statement query,
+                     database.Prepare("SELECT count(*), sum(revision - first_event + 1), "
+                                      "sum(caller = 'external:file') FROM transactions"));
+    ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (row) {
+      store->set_transactions(query.Unsigned(0));
+      store->set_events(query.Unsigned(1));
+      store->set_edits_imported(query.Unsigned(2));
+    }
+  }
+  ASSIGN_OR_RETURN(const int64_t held,
+                   database.QueryInt("SELECT count(*) FROM held WHERE state = 0 AND kind = 1"));
+  // Without a database of its own a store keeps no edits, but tells which documents wait.
+  store->set_edits_held(std::max(store->edits_held(), static_cast<uint64_t>(held)));
+  return absl::OkStatus();
+}
+
+// By transactions, of the projection that is furthest behind.
+absl::Status FillLag(Database& database, const Projector::Status& projector,
+                     v1::StoreStatistics* store) {
+  if (!projector.is_holder || projector.projections.empty()) return absl::OkStatus();
+  uint64_t position = UINT64_MAX;
+  for (const Projector::Projection& projection : projector.projections) {
+    position = std::min(position, projection.position);
+  }
+  ASSIGN_OR_RETURN(Statement query,
+                   database.Prepare("SELECT count(*) FROM transactions WHERE revision > ?"));
+  query.Bind(1, position);
+  ASSIGN_OR_RETURN(const bool row, query.Step());
+  if (row) store->set_projection_lag(query.Unsigned(0));
+  return absl::OkStatus();
+}
+
+uint64_t DatabaseBytes(const Store& store) {
+  if (store.options().directory.empty()) return 0;
+  uint64_t bytes = 0;
+  for (const char* suffix : {"", "-wal"}) {
+    const absl::StatusOr<FileVersion> file =
+        StatFile(absl::StrCat(store.options().directory, kDatabaseFile, suffix));
+    if (file.ok()) bytes += file->size;
+  }
+  return bytes;
 }
 
 void FillHub(const WatchHub::Statistics& from, v1::HubStatistics* to) {
@@ -130,7 +182,15 @@ absl::StatusOr<v1::GetStatisticsResponse> StatisticsService::GetStatistics() con
       FillBackend(backend, response.add_backends());
     }
   }
-  FillStore(*root, response.mutable_store());
+  v1::StoreStatistics* store = response.mutable_store();
+  FillStore(*root, store);
+  store->set_database_bytes(DatabaseBytes(catalogue_.store));
+  const absl::Status counted = catalogue_.store.Query([&](Database& database) -> absl::Status {
+    RETURN_IF_ERROR(FillHistory(database, store));
+    return sources_.projector == nullptr ? absl::OkStatus()
+                                         : FillLag(database, sources_.projector(), store);
+  });
+  RETURN_IF_ERROR(counted);
   if (sources_.hub != nullptr) FillHub(sources_.hub(), response.mutable_hub());
   if (sources_.rpc != nullptr) {
     const RpcServerStats stats = sources_.rpc();

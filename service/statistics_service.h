@@ -10,16 +10,17 @@
 #include "service/catalogue.h"
 #include "service/rpc/method_table.h"
 #include "service/rpc/rpc_server.h"
+#include "service/store/projector.h"
 #include "service/watch/watch_hub.h"
 
 namespace modelref {
 
-// Where the numbers come from. A part without a source is left out of the answer. They run on the
-// threads that serve calls and must not block.
+// Where the numbers come from. A part without a source is left out of the answer.
 struct StatisticsSources {
   std::function<std::vector<BackendStatistics>()> backends;  // The outermost first.
   std::function<WatchHub::Statistics()> hub;
   std::function<RpcServerStats()> rpc;
+  std::function<Projector::Status()> projector;
   absl::Time since;  // When the counters began.
 };
 

@@ -12,6 +12,7 @@
 #include "clients/modelrefctl/commands.h"
 #include "clients/modelrefctl/exit_codes.h"
 #include "clients/modelrefctl/invocation.h"
+#include "clients/modelrefctl/local_directory.h"
 #include "clients/modelrefctl/progress.h"
 #include "clients/modelrefctl/text.h"
 
@@ -19,15 +20,19 @@ namespace modelref::ctl {
 namespace {
 
 absl::StatusOr<std::string> TrailRoot(Invocation& invocation) {
-  const std::optional<std::string> data_dir = invocation.line().Value("data-dir");
   if (!invocation.arguments().empty()) {
-    if (!data_dir.has_value()) return invocation.arguments()[0];
+    const CommandLine& line = invocation.line();
+    const bool is_named_twice = line.Value("data-dir").has_value() ||
+                                line.Value("config").has_value() ||
+                                line.Value("audit-root").has_value();
+    if (!is_named_twice) return invocation.arguments()[0];
     return UsageError("give the directory of the trail or --data-dir, not both");
   }
-  const std::string dir =
-      data_dir.value_or(invocation.host().variable("MODELREF_DATA_DIR").value_or(""));
-  if (dir.empty()) return UsageError("audit verify needs a directory or --data-dir DIR");
-  return absl::StrCat(dir, "/audit");
+  if (invocation.line().Value("audit-root").has_value()) {
+    return *invocation.line().Value("audit-root");
+  }
+  ASSIGN_OR_RETURN(const LocalDirectory directory, FindDirectory(invocation));
+  return directory.options.audit_root;
 }
 
 Json Number(uint64_t value) { return Json(JsonNumber{absl::StrCat(value)}); }
@@ -149,7 +154,7 @@ std::vector<CommandSpec> AuditCommands() {
       "that -o wide or json prints, and compare.";
   verify.first_example = "modelrefctl audit verify --data-dir ./data";
   verify.second_example = "modelrefctl audit verify ./data/audit -o json";
-  verify.flags = {{"data-dir", "DIR", "The data directory of modelrefd"}};
+  verify.flags = DirectoryFlags();
   verify.outputs = {OutputMode::kTable, OutputMode::kPlain, OutputMode::kWide, OutputMode::kJson,
                     OutputMode::kYaml};
   verify.offline = true;

@@ -17,6 +17,7 @@ std::vector<CommandSpec> ServerCommands();
 std::vector<CommandSpec> ImportCommands();
 std::vector<CommandSpec> AuditCommands();
 std::vector<CommandSpec> StoreCommands();
+CommandSpec StoreRepairCommand();  // One of these.
 std::vector<CommandSpec> ContextCommands();
 std::vector<CommandSpec> HelpCommands();
 

@@ -9,7 +9,6 @@
 #include "backends/base/status_macros.h"
 #include "backends/convert/import_legacy.h"
 #include "clients/modelrefctl/commands.h"
-#include "clients/modelrefctl/exit_codes.h"
 #include "clients/modelrefctl/invocation.h"
 #include "clients/modelrefctl/local_store.h"
 #include "clients/modelrefctl/text.h"
@@ -150,11 +149,7 @@ absl::Status Verdict(const ImportReport& report) {
 }
 
 absl::Status RunImport(Invocation& invocation) {
-  const std::string data_dir =
-      invocation.line()
-          .Value("data-dir")
-          .value_or(invocation.host().variable("MODELREF_DATA_DIR").value_or(""));
-  if (data_dir.empty()) return UsageError("import legacy needs --data-dir DIR");
+  ASSIGN_OR_RETURN(const LocalDirectory directory, FindDirectory(invocation));
   ImportOptions options;
   options.dry_run = invocation.line().Has("dry-run");
   std::unique_ptr<LocalStore> local;
@@ -162,12 +157,12 @@ absl::Status RunImport(Invocation& invocation) {
     options.commit = [&](const ImportContent& content) -> absl::StatusOr<ImportEffect> {
       // Opened for the first file that can be used: nothing is made for none.
       if (local == nullptr) {
-        ASSIGN_OR_RETURN(local, LocalStore::Open(invocation, data_dir));
+        ASSIGN_OR_RETURN(local, LocalStore::Open(invocation, directory));
       }
       return CommitImport(local->data(), content);
     };
   }
-  const ImportReport report = ImportLegacy(invocation.arguments(), data_dir, options);
+  const ImportReport report = ImportLegacy(invocation.arguments(), directory.path, options);
   const absl::Status settled = local == nullptr ? absl::OkStatus() : local->Close();
   TellIssues(invocation, report);
   RETURN_IF_ERROR(PrintReport(invocation, report, options.dry_run));
@@ -192,9 +187,8 @@ std::vector<CommandSpec> ImportCommands() {
       "nothing. A server that runs on the data directory serves the result at once.";
   legacy.first_example = "modelrefctl import legacy ./image-models ./text-models --data-dir ./data";
   legacy.second_example = "modelrefctl import legacy ./image-models --data-dir ./data --dry-run";
-  legacy.flags = {{"data-dir", "DIR", "The data directory of modelrefd; made when absent"},
-                  AuditRootFlag(),
-                  {"dry-run", "", "Only read and convert; write nothing"}};
+  legacy.flags = DirectoryFlags();
+  legacy.flags.push_back({"dry-run", "", "Only read and convert; write nothing"});
   legacy.outputs = {OutputMode::kTable, OutputMode::kPlain, OutputMode::kWide,
                     OutputMode::kJson,  OutputMode::kJsonl, OutputMode::kYaml};
   legacy.offline = true;

@@ -1,8 +1,12 @@
 #include "clients/modelrefctl/local_store.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "backends/base/durable_file.h"
+#include "backends/base/file_exchange.h"
+#include "backends/base/log.h"
 #include "backends/base/status_macros.h"
 #include "backends/document_file.h"
 
@@ -50,21 +54,32 @@ bool Differs(const DocumentState& before, const Snapshot& after) {
   return before.source_text == nullptr || *before.source_text != *after.source_text;
 }
 
+// What somebody saved there meanwhile is imported.
+absl::Status ReplaceTable(DataDirectory& data, const DocumentKey& key,
+                          const ImportContent& content) {
+  ASSIGN_OR_RETURN(const FileExchange exchange,
+                   ExchangeFileDurably(content.legacy_path, content.legacy_bytes));
+  if (!exchange.displaced.empty()) {
+    RETURN_IF_ERROR(data.sync().ImportDisplaced(key, exchange.displaced));
+    unlink(exchange.displaced.c_str());
+  }
+  return exchange.synced;
+}
+
 }  // namespace
 
-FlagSpec AuditRootFlag() {
-  return {"audit-root", "DIR", "The audit trail, where the server's configuration moves it"};
+LocalStore::~LocalStore() {
+  data_.reset();
+  SetLogLevel(LogLevel::kInfo);
 }
 
 absl::StatusOr<std::unique_ptr<LocalStore>> LocalStore::Open(Invocation& invocation,
-                                                             const std::string& data_dir) {
-  RETURN_IF_ERROR(CreateDirectories(data_dir));
-  ASSIGN_OR_RETURN(CategoryRegistry registry, CategoryRegistry::Create({}));
+                                                             const LocalDirectory& directory) {
+  RETURN_IF_ERROR(CreateDirectories(directory.path));
+  ASSIGN_OR_RETURN(CategoryRegistry registry, CategoryRegistry::Create(directory.extra_categories));
   std::unique_ptr<LocalStore> local(new LocalStore(std::move(registry)));
-  DataDirectory::Options options;
-  options.backends.data_dir = data_dir;
-  options.audit_root = invocation.line().Value("audit-root").value_or("");
-  ASSIGN_OR_RETURN(local->data_, DataDirectory::Open(options, local->registry_,
+  if (invocation.settings().quiet) SetLogLevel(LogLevel::kError);
+  ASSIGN_OR_RETURN(local->data_, DataDirectory::Open(directory.options, local->registry_,
                                                      *invocation.host().clock, local->executor_));
   RETURN_IF_ERROR(local->data_->Start());
   return local;
@@ -91,7 +106,7 @@ absl::StatusOr<ImportEffect> CommitImport(DataDirectory& data, const ImportConte
   if (!is_table || !effect.legacy_written) return effect;
   // The store keeps the models of a table, and rewrites follow the layout that is there.
   RETURN_IF_ERROR(CreateDirectories(content.legacy_path.substr(0, content.legacy_path.rfind('/'))));
-  RETURN_IF_ERROR(WriteFileDurably(content.legacy_path, content.legacy_bytes));
+  RETURN_IF_ERROR(ReplaceTable(data, legacy_key, content));
   return effect;
 }
 

@@ -10,22 +10,21 @@
 #include "backends/base/executor.h"
 #include "backends/category_registry.h"
 #include "backends/convert/import_legacy.h"
-#include "clients/modelrefctl/command_table.h"
 #include "clients/modelrefctl/invocation.h"
+#include "clients/modelrefctl/local_directory.h"
 #include "service/store/data_directory.h"
 
 namespace modelref::ctl {
-
-// --audit-root: where the server's configuration has the trail.
-FlagSpec AuditRootFlag();
 
 // Thread-compatible.
 class LocalStore {
  public:
   // Opens the store, which is made when missing. Where no server runs, the files are imported
-  // first, as a server does at its start. Errors as DataDirectory.
+  // first, as a server does at its start. With --quiet only errors are logged. Errors as
+  // DataDirectory.
   static absl::StatusOr<std::unique_ptr<LocalStore>> Open(Invocation& invocation,
-                                                          const std::string& data_dir);
+                                                          const LocalDirectory& directory);
+  ~LocalStore();
 
   DataDirectory& data() { return *data_; }
   // Writes the files, unless another process does. The first error of that.

@@ -1,4 +1,4 @@
-// store info, store check, store settle, epoch fork.
+// store info, store check, store settle, epoch fork; store repair is in store_repair.cc.
 
 #include <memory>
 #include <string>
@@ -11,8 +11,8 @@
 #include "backends/base/json.h"
 #include "backends/base/status_macros.h"
 #include "clients/modelrefctl/commands.h"
-#include "clients/modelrefctl/exit_codes.h"
 #include "clients/modelrefctl/invocation.h"
+#include "clients/modelrefctl/local_directory.h"
 #include "clients/modelrefctl/local_store.h"
 #include "clients/modelrefctl/text.h"
 #include "service/store/schema.h"
@@ -24,15 +24,6 @@ namespace modelref::ctl {
 namespace {
 
 constexpr char kStoreFolder[] = "/.modelref";
-
-absl::StatusOr<std::string> DataDir(Invocation& invocation) {
-  const std::string dir =
-      invocation.line()
-          .Value("data-dir")
-          .value_or(invocation.host().variable("MODELREF_DATA_DIR").value_or(""));
-  if (dir.empty()) return UsageError("name the data directory: --data-dir DIR");
-  return dir;
-}
 
 // The database of a data directory that has one already.
 absl::StatusOr<std::unique_ptr<Database>> OpenDatabase(const std::string& data_dir,
@@ -66,7 +57,7 @@ absl::Status Print(Invocation& invocation, const JsonObject& object) {
 }
 
 absl::Status RunInfo(Invocation& invocation) {
-  ASSIGN_OR_RETURN(const std::string data_dir, DataDir(invocation));
+  ASSIGN_OR_RETURN(const std::string data_dir, FindDataDir(invocation));
   ASSIGN_OR_RETURN(const auto database, OpenDatabase(data_dir, true));
   ASSIGN_OR_RETURN(const StoreFacts facts, ReadStoreFacts(*database));
   const absl::StatusOr<FileVersion> file =
@@ -89,7 +80,7 @@ absl::Status RunInfo(Invocation& invocation) {
 }
 
 absl::Status RunCheck(Invocation& invocation) {
-  ASSIGN_OR_RETURN(const std::string data_dir, DataDir(invocation));
+  ASSIGN_OR_RETURN(const std::string data_dir, FindDataDir(invocation));
   ASSIGN_OR_RETURN(const auto database, OpenDatabase(data_dir, true));
   ASSIGN_OR_RETURN(const StoreCheck check, CheckStore(*database));
   JsonObject object;
@@ -107,9 +98,9 @@ absl::Status RunCheck(Invocation& invocation) {
 }
 
 absl::Status RunSettle(Invocation& invocation) {
-  ASSIGN_OR_RETURN(const std::string data_dir, DataDir(invocation));
-  RETURN_IF_ERROR(OpenDatabase(data_dir, true).status());
-  ASSIGN_OR_RETURN(const auto local, LocalStore::Open(invocation, data_dir));
+  ASSIGN_OR_RETURN(const LocalDirectory directory, FindDirectory(invocation));
+  RETURN_IF_ERROR(OpenDatabase(directory.path, true).status());
+  ASSIGN_OR_RETURN(const auto local, LocalStore::Open(invocation, directory));
   if (!local->data().projector()->is_holder()) {
     return absl::FailedPreconditionError(
         "a server runs on this directory and writes its files: stop it, which settles them");
@@ -124,7 +115,7 @@ absl::Status RunSettle(Invocation& invocation) {
 }
 
 absl::Status RunFork(Invocation& invocation) {
-  ASSIGN_OR_RETURN(const std::string data_dir, DataDir(invocation));
+  ASSIGN_OR_RETURN(const std::string data_dir, FindDataDir(invocation));
   ASSIGN_OR_RETURN(const auto database, OpenDatabase(data_dir, false));
   ASSIGN_OR_RETURN(const std::string before, ReadMeta(*database, kMetaEpoch));
   ASSIGN_OR_RETURN(WriteTransaction transaction, WriteTransaction::Begin(*database));
@@ -144,7 +135,7 @@ CommandSpec Spec(absl::string_view path, absl::string_view summary, absl::string
   spec.path = path;
   spec.summary = summary;
   spec.details = details;
-  spec.flags = {{"data-dir", "DIR", "The data directory of modelrefd"}};
+  spec.flags = {DataDirFlag()};
   spec.outputs = {OutputMode::kTable, OutputMode::kPlain, OutputMode::kWide, OutputMode::kJson,
                   OutputMode::kYaml};
   spec.offline = true;
@@ -173,7 +164,7 @@ std::vector<CommandSpec> StoreCommands() {
            "original's programs can use the directory. No server may run: stopping one settles\n"
            "its directory as well.",
            &RunSettle);
-  settle.flags.push_back(AuditRootFlag());
+  settle.flags = DirectoryFlags();
   settle.first_example = "modelrefctl store settle --data-dir ./data";
   settle.second_example = "modelrefctl store settle --data-dir ./data -o json";
   CommandSpec fork =
@@ -183,7 +174,7 @@ std::vector<CommandSpec> StoreCommands() {
            &RunFork);
   fork.first_example = "modelrefctl epoch fork --data-dir ./data";
   fork.second_example = "modelrefctl epoch fork --data-dir ./data -o json";
-  return {info, check, settle, fork};
+  return {info, check, StoreRepairCommand(), settle, fork};
 }
 
 }  // namespace modelref::ctl

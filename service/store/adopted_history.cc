@@ -19,14 +19,6 @@ namespace {
 
 constexpr char kTextCategory[] = "text_generation";
 
-// Null for a record that we cannot represent.
-RecordPtr RecordOf(const ReplayedRecord& record) {
-  if (!ValidateModelName(record.name).ok()) return nullptr;
-  const absl::StatusOr<Json> json = ParseJson(record.json);
-  if (!json.ok() || json->AsObject() == nullptr) return nullptr;
-  return MakeRecord(record.name, CanonicalJson(*json));
-}
-
 // The entries that readers get for a base record (H 3.9): itself as it is, the others generated.
 std::vector<RecordPtr> TextEntries(const RecordPtr& base) {
   std::vector<RecordPtr> entries;
@@ -39,20 +31,24 @@ std::vector<RecordPtr> TextEntries(const RecordPtr& base) {
   return entries;
 }
 
+bool HasGeneratedEntries(const DocumentKey& key) {
+  return key.category == kTextCategory && key.format == Format::kLegacy;
+}
+
 AdoptedHistory Finish(const DocumentKey& key, ReplayedDocument replayed) {
   AdoptedHistory history;
   history.last_event_id = replayed.last_event_id;
-  const bool is_text = key.category == kTextCategory && key.format == Format::kLegacy;
+  const bool is_text = HasGeneratedEntries(key);
   std::vector<RecordPtr> records;
   std::set<std::string> names;
   for (const ReplayedRecord& replay : replayed.records) {
     if (is_text && HasTextBackendPrefix(replay.name)) continue;  // Follows from its base record.
-    const RecordPtr record = RecordOf(replay);
+    const RecordPtr record = RecordOfReplay(replay);
     if (record == nullptr) {
       ++history.unexplained;
       continue;
     }
-    for (const RecordPtr& entry : is_text ? TextEntries(record) : std::vector<RecordPtr>{record}) {
+    for (const RecordPtr& entry : EntriesOf(key, record)) {
       if (names.insert(entry->name).second) records.push_back(entry);
     }
   }
@@ -84,6 +80,17 @@ absl::Status LookAtFile(const std::string& path, uint64_t newest, TrailHead* hea
 }
 
 }  // namespace
+
+RecordPtr RecordOfReplay(const ReplayedRecord& record) {
+  if (!ValidateModelName(record.name).ok()) return nullptr;
+  const absl::StatusOr<Json> json = ParseJson(record.json);
+  if (!json.ok() || json->AsObject() == nullptr) return nullptr;
+  return MakeRecord(record.name, CanonicalJson(*json));
+}
+
+std::vector<RecordPtr> EntriesOf(const DocumentKey& key, const RecordPtr& record) {
+  return HasGeneratedEntries(key) ? TextEntries(record) : std::vector<RecordPtr>{record};
+}
 
 absl::StatusOr<AdoptedTrail> ReadAdoptedTrail(const std::string& root,
                                               const std::set<DocumentKey>& keys) {

@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -31,6 +32,12 @@ struct AdoptedTrail {
 // the three entries of each base record. Errors as ReadAudit.
 absl::StatusOr<AdoptedTrail> ReadAdoptedTrail(const std::string& root,
                                               const std::set<DocumentKey>& keys);
+
+// Null for a record that we cannot represent.
+RecordPtr RecordOfReplay(const ReplayedRecord& record);
+// The entries that readers get for a record of a document that has lines: itself, but for
+// text_generation's legacy document the generated ones as well.
+std::vector<RecordPtr> EntriesOf(const DocumentKey& key, const RecordPtr& record);
 
 // What the newest parts of the trail say.
 struct TrailHead {

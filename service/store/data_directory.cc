@@ -10,6 +10,7 @@
 #include "backends/base/error.h"
 #include "backends/base/log.h"
 #include "backends/base/status_macros.h"
+#include "backends/base/temporary_file.h"
 
 namespace modelref {
 namespace {
@@ -24,6 +25,16 @@ absl::Status CheckWritable(const std::string& directory) {
                absl::StrCat("data directory ", directory,
                             " cannot be written, and a primary keeps its store in it: make it "
                             "writable, or serve it read-only with mode replica and offline"));
+}
+
+// Never over what an editor saves at that moment.
+absl::Status CreateIfAbsent(const std::string& path, absl::string_view bytes) {
+  ASSIGN_OR_RETURN(TemporaryFile temporary, TemporaryFile::Write(path, bytes));
+  const absl::Status placed = RenameIfAbsent(temporary.path(), path);
+  if (absl::IsAlreadyExists(placed)) return absl::OkStatus();
+  RETURN_IF_ERROR(placed);
+  temporary.Release();
+  return SyncDirectoryOf(path);
 }
 
 }  // namespace
@@ -99,7 +110,7 @@ absl::Status DataDirectory::Start() {
 
 absl::Status DataDirectory::Stop() {
   if (projector_ != nullptr) return projector_->Stop();
-  sync_->Stop();
+  if (sync_ != nullptr) sync_->Stop();  // Null when it could not be opened.
   return absl::OkStatus();
 }
 
@@ -130,7 +141,7 @@ void DataDirectory::CreateMissingFiles() {
     if (state == nullptr || state->known || access(path.c_str(), F_OK) == 0 || errno != ENOENT) {
       continue;
     }
-    if (const absl::Status status = WriteFileDurably(path, "{}"); !status.ok()) {
+    if (const absl::Status status = CreateIfAbsent(path, "{}"); !status.ok()) {
       Log(LogLevel::kWarning, "store.create_file_failed",
           {{"path", path}, {"error", std::string(status.message())}});
     }

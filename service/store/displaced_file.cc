@@ -4,12 +4,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backends/base/clock.h"
 #include "backends/base/durable_file.h"
@@ -100,6 +106,25 @@ absl::StatusOr<std::string> KeepFile(const std::string& path, const std::string&
   if (rename(path.c_str(), kept.c_str()) != 0) return ErrnoStatus(errno, "rename", path);
   RETURN_IF_ERROR(SyncDirectory(folder));
   return kept;
+}
+
+void PruneKeptFiles(const std::string& folder, absl::string_view prefix, size_t most,
+                    absl::Duration age) {
+  // A rename changes the status of a file, not its content: that tells when it was kept.
+  std::vector<std::pair<absl::Time, std::string>> kept;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    struct stat info;
+    const std::string path = entry.path().string();
+    if (!absl::StartsWith(entry.path().filename().string(), prefix)) continue;
+    if (lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    kept.emplace_back(absl::TimeFromTimespec(info.st_ctim), path);
+  }
+  std::sort(kept.rbegin(), kept.rend());
+  for (size_t i = 0; i < kept.size(); ++i) {
+    if (i < most && kept[0].first - kept[i].first <= age) continue;
+    unlink(kept[i].second.c_str());
+  }
 }
 
 }  // namespace modelref

@@ -31,4 +31,9 @@ bool WaitForWriters(const std::string& path, absl::Duration patience);
 absl::StatusOr<std::string> KeepFile(const std::string& path, const std::string& folder,
                                      absl::string_view prefix, const Sha256Digest& sha256);
 
+// Of the files in `folder` whose names begin with `prefix`, leaves the newest `most`, and of these
+// the ones that were kept at most `age` before the newest. What cannot be removed stays.
+void PruneKeptFiles(const std::string& folder, absl::string_view prefix, size_t most,
+                    absl::Duration age);
+
 }  // namespace modelref

@@ -23,6 +23,11 @@ constexpr absl::Duration kEditorPatience = absl::Seconds(1);
 // How many of our contents are remembered for each document.
 constexpr size_t kRemembered = 16;
 
+// What was displaced was imported as well: the files are only evidence.
+constexpr char kKeptPrefix[] = "displaced-";
+constexpr size_t kMostKept = 100;
+constexpr absl::Duration kKeptFor = absl::Hours(30 * 24);
+
 }  // namespace
 
 absl::StatusOr<KnownFile> ReadKnownFile(Store& store, const DocumentKey& key) {
@@ -55,6 +60,11 @@ void DisplacedFiles::NoteOurs(const DocumentKey& key, const Sha256Digest& sha256
   if (ours.size() > kRemembered) ours.pop_front();
 }
 
+void DisplacedFiles::ForgetOurs(const DocumentKey& key) {
+  const auto is_of_key = [&key](const Left& left) { return left.key == key; };
+  if (std::none_of(left_.begin(), left_.end(), is_of_key)) ours_.erase(key);
+}
+
 void DisplacedFiles::Take(const DocumentKey& key, const std::string& path) {
   const absl::Status status = Judge(key, path, kEditorPatience);
   if (status.ok()) return;
@@ -76,8 +86,10 @@ bool DisplacedFiles::Retry() {
 absl::Status DisplacedFiles::Judge(const DocumentKey& key, const std::string& path,
                                    absl::Duration patience) {
   if (!WaitForWriters(path, patience)) return absl::UnavailableError("an editor writes to it");
-  ASSIGN_OR_RETURN(const FileDigest digest, DigestFile(path));
-  ASSIGN_OR_RETURN(const bool is_known, IsKnown(key, digest.sha256));
+  const absl::StatusOr<FileDigest> digest = DigestFile(path);
+  if (absl::IsNotFound(digest.status())) return absl::OkStatus();  // Somebody took it away.
+  RETURN_IF_ERROR(digest.status());
+  ASSIGN_OR_RETURN(const bool is_known, IsKnown(key, digest->sha256));
   FAILPOINT("projector.before_displaced");
   if (is_known) {
     unlink(path.c_str());
@@ -86,7 +98,7 @@ absl::Status DisplacedFiles::Judge(const DocumentKey& key, const std::string& pa
   // Before it is moved to where nobody looks for edits. Importing it twice changes nothing more.
   if (importer_ != nullptr) RETURN_IF_ERROR(importer_(key, path));
   FAILPOINT("projector.after_displaced_import");
-  return Keep(key, path, digest.sha256);
+  return Keep(key, path, digest->sha256);
 }
 
 // Ours is what the database or this object knows, and what already waits for an operator.
@@ -113,10 +125,11 @@ absl::Status DisplacedFiles::Keep(const DocumentKey& key, const std::string& pat
                                   const Sha256Digest& sha256) {
   const absl::StatusOr<std::string> kept =
       KeepFile(path, held_folder_,
-               absl::StrCat("displaced-", key.category, ".", FormatName(key.format)), sha256);
+               absl::StrCat(kKeptPrefix, key.category, ".", FormatName(key.format)), sha256);
   // One that waits for an operator may have been moved there.
   if (!kept.ok() && !absl::IsNotFound(kept.status())) return kept.status();
   FAILPOINT("projector.after_displaced_kept");
+  PruneKeptFiles(held_folder_, kKeptPrefix, kMostKept, kKeptFor);
   ++foreign_count_;
   Log(LogLevel::kWarning, "projector.edit_displaced",
       {{"document", key.ToString()},

@@ -36,6 +36,9 @@ class DisplacedFiles {
   // Says that we are about to write this content, before it stands anywhere. The newest few are
   // remembered: the database may know of an edit that stood there before or after it.
   void NoteOurs(const DocumentKey& key, const Sha256Digest& sha256);
+  // The database knows what stands there: from now on the same bytes are somebody's edit back to
+  // them. Nothing while a file of the document is left to judge.
+  void ForgetOurs(const DocumentKey& key);
 
   // Takes the file under its temporary name. Waits a little for an editor that still writes to it;
   // one that goes on, and a file that cannot be judged now, is left to Retry.

@@ -50,6 +50,12 @@ absl::Status WriteFileIntent(Database& database, int64_t document, const FileInt
   return put.Bind(1, document).Bind(2, intent.revision).BindBlob(3, AsBytes(intent.sha256)).Run();
 }
 
+absl::Status ForgetFileIntent(Database& database, int64_t document) {
+  ASSIGN_OR_RETURN(Statement remove,
+                   database.Prepare("DELETE FROM file_intents WHERE document = ?"));
+  return remove.Bind(1, document).Run();
+}
+
 absl::StatusOr<RecordEtags> ReadFileBase(Database& database, int64_t document) {
   ASSIGN_OR_RETURN(Statement query,
                    database.Prepare("SELECT name, etag FROM file_base WHERE document = ?"));

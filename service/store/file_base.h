@@ -37,6 +37,8 @@ struct FileIntent {
 // Nullopt when nothing was ever written there.
 absl::StatusOr<std::optional<FileIntent>> ReadFileIntent(Database& database, int64_t document);
 absl::Status WriteFileIntent(Database& database, int64_t document, const FileIntent& intent);
+// Once it is done, the same bytes are an edit of somebody.
+absl::Status ForgetFileIntent(Database& database, int64_t document);
 
 absl::StatusOr<RecordEtags> ReadFileBase(Database& database, int64_t document);
 // The etags of some records; none: the file does not have the record.

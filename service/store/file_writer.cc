@@ -142,9 +142,10 @@ std::map<DocumentKey, absl::Status> FileWriter::failures() const {
 // --- Writing -------------------------------------------------------------------------------------
 
 absl::Status FileWriter::Attempt(const DocumentKey& key, absl::Time now) {
+  bool is_restore = false;
   {
     MutexLock lock(&mutex_);
-    std::erase(restores_, key);
+    is_restore = std::erase(restores_, key) > 0;
   }
   const auto start = steady_clock::now();
   absl::Status status = Write(key);
@@ -160,6 +161,8 @@ absl::Status FileWriter::Attempt(const DocumentKey& key, absl::Time now) {
     }
     return status;
   }
+  // Nothing else knows that it is due.
+  if (is_restore) restores_.push_back(key);
   ++statistics_.failures;
   Pending& pending = pending_[key];
   pending.retry_after = pending.retry_after == absl::ZeroDuration()
@@ -242,6 +245,7 @@ absl::Status FileWriter::Write(const DocumentKey& key) {
       key, known.document,
       {state->mod_revision, ToString(*version), digest.sha256, digest.size_bytes}, *file.document));
   FAILPOINT("projector.after_file_base");
+  displaced_.ForgetOurs(key);
   return absl::OkStatus();
 }
 
@@ -263,7 +267,9 @@ absl::Status FileWriter::Record(const DocumentKey& key, int64_t document, const 
     request.caller = kCaller;
     request.body = [document, part, file, is_last](TransactionContext& context) {
       RETURN_IF_ERROR(UpdateFileBase(context.database(), document, *part));
-      return is_last ? WriteFileState(context.database(), document, file) : absl::OkStatus();
+      if (!is_last) return absl::OkStatus();
+      RETURN_IF_ERROR(ForgetFileIntent(context.database(), document));
+      return WriteFileState(context.database(), document, file);
     };
     RETURN_IF_ERROR(Annotated(store_.Commit(std::move(request)).status(), key.ToString()));
   } while (next != changes.end());

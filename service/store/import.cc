@@ -82,7 +82,7 @@ absl::StatusOr<ImportOutcome> SourceImporter::Commit(const FileImport& import,
 void SourceImporter::OfferContent(const DocumentState& state, const SnapshotPtr& snapshot,
                                   const std::string& caller) {
   absl::StatusOr<ImportOutcome> outcome =
-      Commit({state.key, snapshot, true, options_.recent}, caller);
+      Commit({state.key, snapshot, true, options_.recent, options_.held_removals}, caller);
   if (!outcome.ok()) {
     Tell(state.key, FreshnessCause::kRefreshFailed, std::string(outcome.status().message()));
     return;
@@ -116,8 +116,9 @@ absl::Status SourceImporter::OfferDisplaced(const DocumentKey& key,
   edit.key = key;
   std::vector<HeldChange> changes;
   if (content.ok()) {
-    ASSIGN_OR_RETURN(ImportOutcome outcome,
-                     Commit({key, *content, false, options_.recent}, caller));
+    ASSIGN_OR_RETURN(
+        ImportOutcome outcome,
+        Commit({key, *content, false, options_.recent, options_.held_removals}, caller));
     if (outcome.objection == FreshnessCause::kNone) {
       ReportProblems(*state, **content);
       ReportOverruled(key, outcome.overruled);

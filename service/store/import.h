@@ -33,6 +33,7 @@ class SourceImporter {
     absl::Duration damage_grace = absl::Seconds(10);
     // FileImport::recent.
     absl::Duration recent = absl::Minutes(15);
+    HeldRemovals held_removals;
   };
 
   // Both must outlive the importer.

@@ -8,6 +8,7 @@
 #include "service/store/file_base.h"
 #include "service/store/recent_commits.h"
 #include "service/store/store_reader.h"
+#include "service/store/table_fields.h"
 #include "service/store/three_way.h"
 
 namespace modelref {
@@ -41,7 +42,8 @@ bool LosesOnlyTheTail(const Document& document, const RecordEtags& base,
 
 // Why the edit is not taken at once.
 void Object(const DocumentState& state, const Snapshot& snapshot, const RecordEtags& base,
-            const std::vector<RecordChange>& changes, ImportOutcome* outcome) {
+            const std::vector<RecordChange>& changes, const HeldRemovals& held,
+            ImportOutcome* outcome) {
   const size_t deletes = CountDeletes(changes);
   const size_t count = state.document->record_count();
   if (state.known && !snapshot.suspicion.empty()) {
@@ -52,7 +54,7 @@ void Object(const DocumentState& state, const Snapshot& snapshot, const RecordEt
     outcome->edit.detail = absl::StrCat("the last ", deletes,
                                         " entries are gone and nothing else changed, as in a file "
                                         "that was cut short");
-  } else if (count >= kHalfRemovalMinimum && deletes * 2 > count) {
+  } else if (count >= held.min_models && deletes * 100 > count * held.percent) {
     outcome->objection = FreshnessCause::kEditHeld;
     outcome->edit.detail = absl::StrCat("the edit removes ", deletes, " of ", count, " models");
   }
@@ -65,6 +67,22 @@ void Object(const DocumentState& state, const Snapshot& snapshot, const RecordEt
   edit.size_bytes = snapshot.source_bytes;
   edit.acceptable = true;
   outcome->held_changes = DescribeChanges(*state.document, changes, &edit);
+}
+
+// An edit of a table says nothing about what tables cannot hold.
+void KeepFields(const Document& committed, FileEdit* edit) {
+  std::vector<RecordChange> changes;
+  for (RecordChange& change : edit->changes) {
+    const Entry* entry = change.after == nullptr ? nullptr : committed.Find(change.name);
+    if (entry != nullptr) {
+      RecordPtr kept = KeepFieldsOutsideTable(*entry->record, change.after);
+      if (kept->etag != change.after->etag) edit->equals_file = false;
+      change.after = std::move(kept);
+      if (change.after->etag == entry->record->etag) continue;
+    }
+    changes.push_back(std::move(change));
+  }
+  edit->changes = std::move(changes);
 }
 
 DocumentEdit EditOf(const DocumentState& state, const Snapshot& snapshot, FileEdit edit) {
@@ -114,6 +132,7 @@ absl::Status ImportFile(TransactionContext& context, const FileImport& import,
   if (import.is_in_place && intent.has_value() && intent->sha256 == snapshot.content_sha256) {
     // A rewrite of ours, of which only this is missing.
     RETURN_IF_ERROR(UpdateFileBase(database, id, DiffFileBase(base, *snapshot.document)));
+    RETURN_IF_ERROR(ForgetFileIntent(database, id));
     return WriteFileState(
         database, id,
         {intent->revision, snapshot.version, snapshot.content_sha256, snapshot.source_bytes});
@@ -124,12 +143,15 @@ absl::Status ImportFile(TransactionContext& context, const FileImport& import,
                                   [&](const std::string& name, const RecordValue& value) {
                                     return recent.Replaced(name, value);
                                   }));
-  Object(*state, snapshot, base, edit.changes, outcome);
+  if (snapshot.is_table) KeepFields(*state->document, &edit);
+  Object(*state, snapshot, base, edit.changes, import.held_removals, outcome);
   outcome->edit.document = id;
   if (outcome->objection != FreshnessCause::kNone) return absl::OkStatus();
   outcome->overruled = edit.overruled;
   if (import.is_in_place) {
     RETURN_IF_ERROR(UpdateFileBase(database, id, edit.base));
+    // From here on somebody else may have written what we were about to write.
+    RETURN_IF_ERROR(ForgetFileIntent(database, id));
     RETURN_IF_ERROR(WriteFileState(database, id,
                                    {ShownRevision(context, *state, edit), snapshot.version,
                                     snapshot.content_sha256, snapshot.source_bytes}));

@@ -13,8 +13,11 @@
 
 namespace modelref {
 
-// A document with fewer models may be emptied by hand.
-inline constexpr size_t kHalfRemovalMinimum = 10;
+// Which edits wait for an operator.
+struct HeldRemovals {
+  size_t percent = 50;     // Those that remove more of the models than this,
+  size_t min_models = 10;  // of a document that has that many.
+};
 
 struct FileImport {
   DocumentKey key;
@@ -24,6 +27,7 @@ struct FileImport {
   // For how long a value that was replaced by a commit from elsewhere is not taken back from a
   // file.
   absl::Duration recent = absl::Minutes(15);
+  HeldRemovals held_removals;
 };
 
 struct ImportOutcome {

@@ -41,6 +41,7 @@ SourceImporter::Options SourceSync::ImporterOptions() const {
   importer.restore = options_.restore;
   importer.damage_grace = options_.damage_grace;
   importer.recent = options_.recent;
+  importer.held_removals = options_.held_removals;
   return importer;
 }
 

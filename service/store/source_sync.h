@@ -29,6 +29,7 @@ class SourceSync {
     // As SourceImporter::Options.
     absl::Duration damage_grace = absl::Seconds(10);
     absl::Duration recent = absl::Minutes(15);
+    HeldRemovals held_removals;
     std::function<void(const DocumentKey&)> restore;
     // How the files of documents are read; format and form are theirs.
     DocumentForm form;

@@ -14,6 +14,7 @@
 #include "service/store/history_reader.h"
 #include "service/store/schema.h"
 #include "service/store/store_identity.h"
+#include "service/store/store_lock.h"
 #include "service/store/store_reader.h"
 
 namespace modelref {
@@ -68,12 +69,7 @@ absl::Status Store::Start(const std::vector<DocumentKey>& keys) {
   std::string path;
   if (!options_.directory.empty()) {
     RETURN_IF_ERROR(CreateDirectories(options_.directory));
-    ASSIGN_OR_RETURN(lock_,
-                     FileLock::Try(options_.directory + kStoreLockFile, FileLock::Mode::kShared));
-    if (!lock_.has_value()) {
-      return Error(absl::StatusCode::kUnavailable, "STORE_BUSY",
-                   absl::StrCat(options_.directory, " is being repaired"));
-    }
+    ASSIGN_OR_RETURN(lock_, LockStoreToUse(options_.directory));
     if (!options_.allow_network_file_system && IsNetworkFileSystem(options_.directory)) {
       return absl::FailedPreconditionError(
           absl::StrCat(options_.directory,

@@ -105,6 +105,8 @@ class FakeAdmin final : public v1::AdminService::Service {
       : handlers_(handlers), recorder_(recorder) {}
   FAKE_UNARY(GetServerInfo, v1, server_info)
   FAKE_UNARY(MarkStale, v1, mark_stale)
+  FAKE_UNARY(ListHeldEdits, v1, held_edits)
+  FAKE_UNARY(AcceptEdit, v1, accept_edit)
 
  private:
   const FakeHandlers& handlers_;

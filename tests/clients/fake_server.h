@@ -39,6 +39,8 @@ struct FakeHandlers {
   UnaryHandler<v1::GetHeadRequest, v1::GetHeadResponse> get_head;
   UnaryHandler<v1::GetServerInfoRequest, v1::GetServerInfoResponse> server_info;
   UnaryHandler<v1::MarkStaleRequest, v1::MarkStaleResponse> mark_stale;
+  UnaryHandler<v1::ListHeldEditsRequest, v1::ListHeldEditsResponse> held_edits;
+  UnaryHandler<v1::AcceptEditRequest, v1::AcceptEditResponse> accept_edit;
   UnaryHandler<v1::GetStatisticsRequest, v1::GetStatisticsResponse> server_statistics;
   UnaryHandler<grpc::health::v1::HealthCheckRequest, grpc::health::v1::HealthCheckResponse> health;
 };

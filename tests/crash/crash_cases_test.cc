@@ -4,9 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backends/base/failpoint.h"
 #include "service/store/schema.h"
@@ -16,6 +18,7 @@
 #include "tests/crash/hand_editor.h"
 #include "tests/crash/history_check.h"
 #include "tests/crash/pause.h"
+#include "tests/e2e/modelrefctl_child.h"
 #include "tests/testing/event.h"
 #include "tests/testing/small_disk.h"
 #include "tests/testing/temp_dir.h"
@@ -29,6 +32,7 @@ using ::modelref::testing::CheckByCommands;
 using ::modelref::testing::CheckFiles;
 using ::modelref::testing::CheckHistory;
 using ::modelref::testing::CheckReplay;
+using ::modelref::testing::Child;
 using ::modelref::testing::CommittingUser;
 using ::modelref::testing::CrashRecord;
 using ::modelref::testing::CrashServer;
@@ -232,7 +236,7 @@ TEST(CrashCasesTest, ServersDieAtThePointsThatTheRoundsDoNotMeet) {
   if (!FailpointsBuilt()) GTEST_SKIP() << "this build has no failpoints";
   int count = 0;
   for (const std::string& name : FailpointNames()) {
-    if (WhyNotKilled(name).empty()) continue;
+    if (WhyNotKilled(name).empty() || absl::StartsWith(name, "repair.")) continue;
     ++count;
     TempDir data;
     WriteForeignDirectory(data);
@@ -246,6 +250,48 @@ TEST(CrashCasesTest, ServersDieAtThePointsThatTheRoundsDoNotMeet) {
     EXPECT_EQ(WaitForValue(*server.client(), data.path(), 1), "") << server.log();
   }
   EXPECT_GT(count, 0);
+}
+
+// Whatever stands there then, nobody opens it before another repair has run, and that one finds the
+// damaged files again.
+TEST(CrashCasesTest, ARepairMayBeKilledAtEveryStep) {
+  if (!FailpointsBuilt()) GTEST_SKIP() << "this build has no failpoints";
+  int count = 0;
+  for (const std::string& name : FailpointNames()) {
+    if (!absl::StartsWith(name, "repair.")) continue;
+    ++count;
+    SCOPED_TRACE(name);
+    TempDir data;
+    data.Write("clip.json", Catalogue(12, 1));
+    {
+      CrashServer server(data.path(), "");
+      ASSERT_TRUE(server.WaitUntilServing()) << server.log();
+      EXPECT_EQ(WaitForValue(*server.client(), data.path(), 1), "") << server.log();
+      EXPECT_EQ(server.Stop(), 0);
+    }
+    fs::resize_file(data.PathOf(".modelref/store.db"), 30'000);
+    const std::vector<std::string> repair = {"store", "repair", "--data-dir", data.path()};
+    {
+      Child dying("modelrefctl", repair, {{"MODELREF_FAILPOINTS", name + "=kill@1"}});
+      EXPECT_EQ(dying.Wait(), 128 + SIGKILL) << dying.err();
+    }
+    EXPECT_NE(Child("modelrefd", {"--data-dir", data.path(), "--listen", "127.0.0.1:0"}).Wait(), 0);
+    Child repaired("modelrefctl", repair);
+    EXPECT_EQ(repaired.Wait(), 0) << repaired.err();
+    int kept = 0;
+    for (const auto& entry : fs::directory_iterator(data.PathOf(".modelref"))) {
+      if (!absl::StrContains(entry.path().string(), "store.db.damaged-")) continue;
+      EXPECT_EQ(fs::file_size(entry.path()), 30'000u);
+      ++kept;
+    }
+    EXPECT_EQ(kept, 1);
+    CrashServer server(data.path(), "");
+    ASSERT_TRUE(server.WaitUntilServing()) << server.log();
+    EXPECT_EQ(WaitForValue(*server.client(), data.path(), 1), "") << server.log();
+    EXPECT_EQ(server.Stop(), 0);
+    EXPECT_EQ(CheckByCommands(data.path()), "");
+  }
+  EXPECT_EQ(count, 3);
 }
 
 // There is no migration yet that could be killed halfway: the first one needs its case here.

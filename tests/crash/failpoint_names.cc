@@ -26,6 +26,9 @@ const std::map<std::string, std::string>& Exceptions() {
       {"adoption.after_commit", "only while a directory is adopted"},
       {"adoption.before_commit", "only while a directory is adopted"},
       {"audit.before_segment", "only where a series begins or a segment is full"},
+      {"repair.after_install", "only in modelrefctl store repair"},
+      {"repair.after_keep", "only in modelrefctl store repair"},
+      {"repair.after_marker", "only in modelrefctl store repair"},
   };
   return exceptions;
 }

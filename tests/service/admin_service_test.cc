@@ -7,9 +7,13 @@
 #include <map>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "backends/base/status_macros.h"
 #include "service/admin_dependencies.h"
 #include "service/admin_wiring.h"
 #include "service/config.h"
+#include "service/store/held_edits.h"
+#include "service/store/store_reader.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
@@ -90,6 +94,84 @@ TEST_F(AdminServiceTest, ServerInfoDescribesTheServerAndItsStore) {
   for (const v1::LibraryVersion& library : info.libraries()) {
     EXPECT_THAT(library.version(), Not(IsEmpty())) << library.name();
   }
+}
+
+TEST_F(AdminServiceTest, ServerInfoTellsTheHeadsOfStoreAndTrail) {
+  DocumentEdit edit;
+  edit.key = {"clip", Format::kV2};
+  edit.changes = {{"a", MakeRecord("a", "{}")}};
+  ASSERT_TRUE(store_.Commit("test", {edit}).ok());
+  facts_.audit_heads = [] {
+    AuditChainHead head;
+    head.key = {"clip", Format::kLegacy};
+    head.chain.fill(7);
+    head.last_event_id = 12;
+    return std::vector<AuditChainHead>{head};
+  };
+  facts_.store_schema_version = 3;
+  ASSERT_OK_AND_ASSIGN(const v1::GetServerInfoResponse info,
+                       MakeService().GetServerInfo(CallerWith(Role::kReader)));
+  EXPECT_EQ(info.chain_head(), AsBytes(store_.root()->chain));
+  EXPECT_EQ(info.store_schema_version(), 3u);
+  ASSERT_EQ(info.audit_chain_heads_size(), 1);
+  EXPECT_EQ(info.audit_chain_heads(0).domain(), "legacy");
+  EXPECT_EQ(info.audit_chain_heads(0).category(), "clip");
+  EXPECT_EQ(info.audit_chain_heads(0).chain(), std::string(32, 7));
+  EXPECT_EQ(info.audit_chain_heads(0).last_event_id(), 12u);
+}
+
+TEST_F(AdminServiceTest, LinesWithTakenIdsAreTold) {
+  EXPECT_EQ(FromTrail(TrailHead()).state(), v1::DEPENDENCY_STATE_OK);
+  TrailHead trail;
+  trail.foreign_lines = 5;
+  trail.colliding_lines = 2;
+  const v1::Dependency told = FromTrail(trail);
+  EXPECT_EQ(told.state(), v1::DEPENDENCY_STATE_DEGRADED);
+  EXPECT_EQ(told.detail().substr(0, 8), "2 lines ");
+}
+
+// Several are noticed at the same moment.
+TEST_F(AdminServiceTest, HeldEditsComeInPagesOldestFirst) {
+  TransactionRequest request;
+  request.caller = "test";
+  request.body = [this](TransactionContext& context) -> absl::Status {
+    for (int i = 0; i < 7; ++i) {
+      HeldEdit edit;
+      edit.id = absl::StrCat("edit-", 6 - i);
+      edit.key = {i == 3 ? "blip" : "clip", Format::kV2};
+      ASSIGN_OR_RETURN(edit.document, DocumentId(context.database(), edit.key));
+      edit.noticed = clock_.TimeNow() + absl::Seconds(i / 3);
+      RETURN_IF_ERROR(InsertHeldEdit(context.database(), edit, {}));
+    }
+    return absl::OkStatus();
+  };
+  ASSERT_TRUE(store_.Commit(std::move(request)).ok());
+  const AdminService service = MakeService();
+  v1::ListHeldEditsRequest list;
+  list.set_page_size(2);
+  list.mutable_selector()->add_categories("clip");
+  std::vector<std::string> ids;
+  int pages = 0;
+  do {
+    ASSERT_OK_AND_ASSIGN(const v1::ListHeldEditsResponse page, service.ListEdits(list));
+    EXPECT_LE(page.edits_size(), 2);
+    for (const v1::HeldEdit& edit : page.edits()) ids.push_back(edit.edit_id());
+    list.set_page_token(page.next_page_token());
+    ++pages;
+  } while (!list.page_token().empty());
+  EXPECT_THAT(ids, ElementsAre("edit-4", "edit-5", "edit-6", "edit-1", "edit-2", "edit-0"));
+  EXPECT_EQ(pages, 3);
+  list.set_page_token("nonsense");
+  EXPECT_THAT(service.ListEdits(list), StatusIs(absl::StatusCode::kInvalidArgument));
+  list.clear_page_token();
+  ASSERT_OK_AND_ASSIGN(const v1::ListHeldEditsResponse page, service.ListEdits(list));
+  list.clear_selector();
+  list.set_page_token(page.next_page_token());
+  EXPECT_THAT(service.ListEdits(list), StatusIs(absl::StatusCode::kInvalidArgument))
+      << "of another selector";
+  list.clear_page_token();
+  list.set_page_size(-1);
+  EXPECT_THAT(service.ListEdits(list), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
 TEST_F(AdminServiceTest, OnlyAdminsSeeWhereTheDataIs) {

@@ -67,6 +67,32 @@ TEST_F(StatisticsServiceTest, TheStoreIsCountedFromOneRoot) {
   EXPECT_EQ(store.documents_damaged(), 1u);
 }
 
+TEST_F(StatisticsServiceTest, TheHistoryAndTheSlowestProjectionAreCounted) {
+  const auto commit = [this](const std::string& caller, const std::string& name) {
+    DocumentEdit edit;
+    edit.key = {"clip", Format::kV2};
+    edit.changes = {{name, MakeRecord(name, "{}")}, {name + "2", MakeRecord(name + "2", "{}")}};
+    return store_.Commit(caller, {edit})->root->revision;
+  };
+  const uint64_t first = commit("external:file", "a");
+  commit("test", "b");
+  commit("test", "c");
+  EXPECT_EQ(Get().store().projection_lag(), 0u) << "nobody writes any";
+  sources_.projector = [first] {
+    Projector::Status status;
+    status.is_holder = true;
+    status.projections = {{"audit", absl::OkStatus(), first + 4, 0},
+                          {"slow", absl::OkStatus(), first, 0}};
+    return status;
+  };
+  const v1::StoreStatistics store = Get().store();
+  EXPECT_EQ(store.transactions(), 3u);
+  EXPECT_EQ(store.events(), 6u);
+  EXPECT_EQ(store.edits_imported(), 1u);
+  EXPECT_EQ(store.projection_lag(), 2u);
+  EXPECT_EQ(store.database_bytes(), 0u) << "it is in memory";
+}
+
 TEST_F(StatisticsServiceTest, BackendsKeepTheirOrderAndHistogram) {
   sources_.backends = [] {
     BackendStatistics cache;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,21 @@ TEST_F(ImportCommandTest, GoodFileIsWrittenOnceAndUnchangedAfterwards) {
   EXPECT_TRUE(absl::StartsWith(first.out, "esrgan\t1\t0\twritten\t")) << first.out;
   EXPECT_TRUE(data_.Exists("legacy/esrgan.json"));
   EXPECT_TRUE(absl::StartsWith(Import({"-o", "plain"}).out, "esrgan\t1\t0\tunchanged\t"));
+}
+
+TEST_F(ImportCommandTest, QuietLogsNothingThatIsNoError) {
+  source_.Write("esrgan.json", kGood);
+  data_.Write("clip.json", R"({"a": {"v": 1}})");
+  const auto logged = [this](const std::vector<std::string>& more) {
+    ::testing::internal::CaptureStderr();
+    const CtlResult result = Import(more);
+    const std::string log = ::testing::internal::GetCapturedStderr();
+    EXPECT_EQ(result.code, 0) << result.err;
+    return log;
+  };
+  EXPECT_EQ(logged({"--quiet"}), "");
+  std::filesystem::remove_all(data_.PathOf(".modelref"));
+  EXPECT_TRUE(absl::StrContains(logged({}), "store.adopted")) << "a directory is taken over";
 }
 
 TEST_F(ImportCommandTest, DryRunWritesNothing) {

@@ -185,6 +185,16 @@ TEST_F(AdoptionTest, OnlyWhatTheTrailDoesNotExplainBecomesEvents) {
   ExpectReplayEqualsTheStore();
 }
 
+// As a replay of the trail has them: what is created last comes last.
+TEST_F(AdoptionTest, NewModelsFollowThoseThatTheTrailExplainsBothInTheOrderOfTheFile) {
+  WriteAudit(Create(5, "e1", R"({"v":"1"})") + Create(6, "e2", R"({"v":"1"})"));
+  dir_.Write("clip.json",
+             R"({"n1":{"v":"1"},"e2":{"v":"1"},"n2":{"v":"1"},"e1":{"v":"2"},"n3":{"v":"1"}})");
+  EXPECT_EQ(AdoptAndOpen().events, 4u);
+  EXPECT_THAT(NamesOf(*State().document), ElementsAre("e2", "e1", "n1", "n2", "n3"));
+  ExpectReplayEqualsTheStore();
+}
+
 TEST_F(AdoptionTest, BadLinesAreSkippedAndCounted) {
   WriteAudit("not JSON\n" + Create(5, "a", R"({"v":"1"})") + "{\"event_id\":\n");
   dir_.Write("clip.json", R"({"a":{"v":"1"}})");

@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "audit/verify.h"
 #include "backends/base/clock.h"
 #include "tests/service/store/edits.h"
@@ -90,6 +92,69 @@ TEST_F(DataDirectoryTest, TwoMayBeOpenAndTheSecondTakesOver) {
   dir_.Write("clip.json", "{\"a\": {\"v\": \"1\"}, \"b\": {\"v\": \"2\"}}");
   EXPECT_TRUE(
       Soon([&] { return second->store().root()->Find(kClip)->document->Find("b") != nullptr; }));
+}
+
+// Legacy files keep their bytes after an edit: what was last written there is not what stands
+// there.
+TEST_F(DataDirectoryTest, AnEditThatIsTakenBackInTheEditorIsAnEdit) {
+  const DocumentKey key{"clip", Format::kLegacy};
+  const auto data = Open();
+  ASSERT_GT(CommitTo(data->store(), Edit(key, {Put("a", "1")})), 0u);
+  ASSERT_THAT(data->projector()->Settle(), IsOk());
+  const std::string written = dir_.Read("legacy/clip.json");
+  dir_.Write("legacy/clip.json", "{\"a\": {\"v\": \"typed\"}}");
+  ASSERT_THAT(data->Refresh(key), IsOk());
+  EXPECT_EQ(data->store().root()->Find(key)->document->ToJson(), R"({"a":{"v":"typed"}})");
+  dir_.Write("legacy/clip.json", written);
+  ASSERT_THAT(data->Refresh(key), IsOk());
+  EXPECT_EQ(data->store().root()->Find(key)->document->ToJson(), R"({"a":{"v":"1"}})");
+  ASSERT_THAT(data->projector()->Settle(), IsOk());
+  EXPECT_EQ(dir_.Read("legacy/clip.json"), written);
+}
+
+TEST_F(DataDirectoryTest, AnEditOfATableKeepsTheFieldsThatTablesCannotHold) {
+  const DocumentKey key{"text_generation", Format::kLegacy};
+  const auto data = Open();
+  const std::string record =
+      R"({"name":"m/one","model_name":"one","baseline":"","parameters":7000000000,)"
+      R"("description":"old","version":"2","style":"generalist","nsfw":true,"tags":["7B"]})";
+  ASSERT_GT(CommitTo(data->store(), Edit(key, {{"m/one", MakeRecord("m/one", record)}})), 0u);
+  ASSERT_THAT(data->projector()->Settle(), IsOk());
+  std::string table = dir_.Read("legacy/models.csv");
+  const size_t at = table.find("old");
+  ASSERT_NE(at, std::string::npos) << table;
+  table.replace(at, 3, "typed");
+  dir_.Write("legacy/models.csv", table);
+  ASSERT_THAT(data->Refresh(key), IsOk());
+  const Entry* entry = data->store().root()->Find(key)->document->Find("m/one");
+  ASSERT_NE(entry, nullptr);
+  EXPECT_THAT(entry->record->json, ::testing::HasSubstr(R"("description":"typed")"));
+  EXPECT_THAT(entry->record->json, ::testing::HasSubstr(R"("nsfw":true)"));
+  EXPECT_THAT(entry->record->json, ::testing::HasSubstr(R"("version":"2")"));
+  ASSERT_THAT(data->projector()->Settle(), IsOk());
+  EXPECT_EQ(dir_.Read("legacy/models.csv"), table);
+}
+
+TEST_F(DataDirectoryTest, HowMuchAnEditMayRemoveIsConfigured) {
+  const auto models = [](int count) {
+    std::vector<std::string> records;
+    for (int i = 0; i < count; ++i) records.push_back(absl::StrCat("\"m", i, "\": {}"));
+    return absl::StrCat("{", absl::StrJoin(records, ", "), "}");
+  };
+  dir_.Write("clip.json", models(10));
+  DataDirectory::Options options;
+  options.backends.data_dir = dir_.path();
+  options.sync.held_removals = {.percent = 80, .min_models = 2};
+  ASSERT_OK_AND_ASSIGN(const auto data,
+                       DataDirectory::Open(options, registry_, RealClock(), executor_));
+  ASSERT_THAT(data->Start(), IsOk());
+  dir_.Write("clip.json", models(2));
+  ASSERT_THAT(data->Refresh(kClip), IsOk());
+  EXPECT_EQ(data->store().root()->Find(kClip)->document->record_count(), 2u);
+  dir_.Write("clip.json", "{}");
+  ASSERT_THAT(data->Refresh(kClip), IsOk());
+  EXPECT_EQ(data->store().root()->Find(kClip)->document->record_count(), 2u);
+  EXPECT_EQ(data->store().root()->Find(kClip)->freshness.cause, FreshnessCause::kEditHeld);
 }
 
 TEST_F(DataDirectoryTest, OneThatIsOnlyReadGetsNothingWrittenIntoIt) {

@@ -14,6 +14,7 @@
 #include "backends/base/clock.h"
 #include "backends/base/failpoint.h"
 #include "backends/base/json.h"
+#include "backends/base/status_macros.h"
 #include "service/store/displaced_file.h"
 #include "tests/service/store/file_writer_fixture.h"
 
@@ -253,6 +254,85 @@ TEST_F(FileWriterTest, AFullDiskIsToldAndHealsWithoutLosingTheFile) {
   EXPECT_EQ(dir_.Read("legacy/clip.json"), FileOf("a", "3"));
   EXPECT_TRUE(writer_->failures().empty());
   EXPECT_TRUE(imported_.empty());
+  EXPECT_EQ(umount(folder.c_str()), 0);
+}
+
+// A revert by hand, long after the rewrite that it goes back to.
+TEST_F(FileWriterTest, AnEditBackToAnEarlierRewriteIsAnEdit) {
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  ASSERT_THAT(writer_->Settle(now_), IsOk());
+  CommitTo(*store_, Edit(kClip, {Put("a", "2")}));
+  ASSERT_THAT(writer_->Settle(now_), IsOk());
+  dir_.Write("clip.json", FileOf("a", "1"));
+  CommitTo(*store_, Edit(kClip, {Put("b", "1")}));
+  ASSERT_THAT(writer_->Settle(now_), IsOk());
+  ASSERT_THAT(imported_, SizeIs(1));
+  EXPECT_EQ(imported_[0].bytes, FileOf("a", "1"));
+}
+
+TEST_F(FileWriterTest, ARewriteThatIsDoneLeavesNoIntent) {
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  const int64_t document = Known(kClip).document;
+  const auto intent = [&] {
+    std::optional<FileIntent> found;
+    EXPECT_THAT(store_->Query([&](Database& database) -> absl::Status {
+      ASSIGN_OR_RETURN(found, ReadFileIntent(database, document));
+      return absl::OkStatus();
+    }),
+                IsOk());
+    return found;
+  };
+  {
+    const ScopedFailpoint fails("projector.after_file", absl::StatusCode::kUnavailable);
+    EXPECT_THAT(writer_->Settle(now_), StatusIs(absl::StatusCode::kUnavailable));
+  }
+  EXPECT_TRUE(intent().has_value());
+  ASSERT_THAT(writer_->Settle(now_), IsOk());
+  EXPECT_FALSE(intent().has_value());
+}
+
+TEST_F(FileWriterTest, ARestoreThatFailsIsTriedAgainUntilItIsDone) {
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  ASSERT_THAT(writer_->Settle(now_), IsOk());
+  dir_.Remove("clip.json");
+  writer_->Restore(kClip);
+  {
+    const ScopedFailpoint fails("projector.after_file", absl::StatusCode::kUnavailable);
+    EXPECT_EQ(writer_->Step(now_), now_ + absl::Seconds(1));
+  }
+  EXPECT_THAT(writer_->failures(), SizeIs(1));
+  dir_.Remove("clip.json");
+  EXPECT_EQ(writer_->Step(now_), now_ + absl::Seconds(1));
+  EXPECT_THAT(writer_->failures(), SizeIs(1));
+  EXPECT_EQ(writer_->Step(now_ + absl::Seconds(1)), absl::InfiniteFuture());
+  EXPECT_EQ(dir_.Read("clip.json"), FileOf("a", "1"));
+  EXPECT_TRUE(writer_->failures().empty());
+}
+
+TEST_F(FileWriterTest, ADisplacedFileThatSomebodyTookAwayIsNotWaitedFor) {
+  DisplacedFiles displaced(*store_, *this, dir_.PathOf("held"), nullptr);
+  displaced.Take(kClip, dir_.PathOf("clip.json.tmp.1.1.0"));
+  EXPECT_TRUE(displaced.Retry());
+  EXPECT_EQ(displaced.foreign_count(), 0u);
+}
+
+TEST_F(FileWriterTest, AFolderThatCannotBeWrittenHealsWhenItCan) {
+  const std::string folder = dir_.PathOf("legacy");
+  std::filesystem::create_directory(folder);
+  if (mount("tmpfs", folder.c_str(), "tmpfs", 0, "size=64k") != 0) {
+    GTEST_SKIP() << "a disk that is read-only for a while needs the right to mount";
+  }
+  CommitTo(*store_, Edit(kLegacyClip, {Put("a", "1")}));
+  EXPECT_THAT(writer_->Settle(now_), IsOk());
+  ASSERT_EQ(mount("tmpfs", folder.c_str(), "tmpfs", MS_REMOUNT | MS_RDONLY, nullptr), 0);
+  CommitTo(*store_, Edit(kLegacyClip, {Put("a", "2")}));
+  EXPECT_FALSE(writer_->Settle(now_).ok());
+  EXPECT_THAT(writer_->failures(), SizeIs(1));
+  EXPECT_EQ(dir_.Read("legacy/clip.json"), FileOf("a", "1"));
+  ASSERT_EQ(mount("tmpfs", folder.c_str(), "tmpfs", MS_REMOUNT, nullptr), 0);
+  EXPECT_EQ(writer_->Step(now_ + absl::Seconds(1)), absl::InfiniteFuture());
+  EXPECT_EQ(dir_.Read("legacy/clip.json"), FileOf("a", "2"));
+  EXPECT_TRUE(writer_->failures().empty());
   EXPECT_EQ(umount(folder.c_str()), 0);
 }
 
