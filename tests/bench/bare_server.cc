@@ -1,0 +1,296 @@
+// The least that a gRPC server can do: it answers with bytes that were made beforehand, on the same
+// kind of completion queues and threads as modelrefd. What grpc_bench compares modelrefd with.
+//
+// bare_server ANSWERS ADDRESS [MAX_STREAMS_PER_CONNECTION]: ANSWERS is a file of WriteAnswers().
+
+#include <grpcpp/alarm.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "service/rpc/raw_service.h"
+#include "tests/bench/recorded_answers.h"
+
+namespace modelref::bench {
+namespace {
+
+constexpr int kPostedRequests = 32;
+
+class Tag {
+ public:
+  virtual ~Tag() = default;
+  virtual void OnComplete(bool ok) = 0;
+};
+
+grpc::ByteBuffer BufferOf(const std::string& bytes) {
+  const grpc::Slice slice(bytes.data(), bytes.size(), grpc::Slice::STATIC_SLICE);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+// The answers of one method, by request.
+struct Method {
+  int index = 0;
+  AnswerKind kind = AnswerKind::kUnary;
+  std::vector<std::pair<std::string, std::vector<grpc::ByteBuffer>>> answers;
+
+  const std::vector<grpc::ByteBuffer>* Find(const grpc::ByteBuffer& request) const {
+    if (answers.size() == 1) return &answers[0].second;
+    grpc::Slice slice;
+    if (!request.TrySingleSlice(&slice).ok() && !request.DumpToSingleSlice(&slice).ok()) {
+      return nullptr;
+    }
+    const absl::string_view bytes(reinterpret_cast<const char*>(slice.begin()), slice.size());
+    for (const auto& [asked, messages] : answers) {
+      if (asked == bytes) return &messages;
+    }
+    return nullptr;
+  }
+};
+
+class WatchStream;
+
+// A completion queue and its thread. Streams belong to the queue they were opened on.
+struct Queue {
+  std::unique_ptr<grpc::ServerCompletionQueue> completions;
+  std::list<WatchStream*> streams;
+  std::thread thread;
+
+  void Run() {
+    void* tag = nullptr;
+    bool ok = false;
+    while (completions->Next(&tag, &ok)) static_cast<Tag*>(tag)->OnComplete(ok);
+  }
+};
+
+struct Bare {
+  RawService service;
+  std::vector<std::unique_ptr<Queue>> unary_queues;
+  std::vector<std::unique_ptr<Queue>> stream_queues;
+  std::vector<std::unique_ptr<Method>> methods;
+
+  void FanOut();
+};
+
+class UnaryCall final : public Tag {
+ public:
+  UnaryCall(Bare* bare, const Method* method, Queue* queue)
+      : bare_(bare), method_(method), queue_(queue) {
+    bare_->service.RequestUnary(method->index, &context_, &request_, &writer_,
+                                queue->completions.get(), this);
+  }
+
+  void OnComplete(bool ok) override {
+    if (!ok || answered_) {
+      delete this;
+      return;
+    }
+    answered_ = true;
+    new UnaryCall(bare_, method_, queue_);
+    const std::vector<grpc::ByteBuffer>* answer = method_->Find(request_);
+    if (answer == nullptr) {
+      writer_.FinishWithError(grpc::Status(grpc::StatusCode::NOT_FOUND, "not recorded"), this);
+      return;
+    }
+    writer_.Finish((*answer)[0], grpc::Status::OK, this);
+    if (method_->answers[0].first == kFanOutMethod) bare_->FanOut();
+  }
+
+ private:
+  Bare* const bare_;
+  const Method* const method_;
+  Queue* const queue_;
+  grpc::ServerContext context_;
+  grpc::ByteBuffer request_;
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
+  bool answered_ = false;
+};
+
+class WatchStream final : public Tag {
+ public:
+  WatchStream(Bare* bare, const Method* method, Queue* queue)
+      : bare_(bare), method_(method), queue_(queue), done_tag_(this) {
+    context_.AsyncNotifyWhenDone(&done_tag_);
+    bare_->service.RequestStream(method->index, &context_, &request_, &writer_,
+                                 queue->completions.get(), this);
+  }
+
+  void SendEvent() {
+    again_ = writing_;
+    if (!writing_ && !done_) Write((*messages_)[1]);
+  }
+
+  void OnComplete(bool ok) override {
+    if (messages_ == nullptr) return ok ? Open() : DeleteThis();
+    writing_ = false;
+    if (done_) return DeleteThis();
+    if (method_->kind == AnswerKind::kStream) WriteNext();
+    if (again_) SendEvent();
+  }
+
+ private:
+  class DoneTag final : public Tag {
+   public:
+    explicit DoneTag(WatchStream* stream) : stream_(stream) {}
+    void OnComplete(bool) override { stream_->OnDone(); }
+
+   private:
+    WatchStream* const stream_;
+  };
+
+  void DeleteThis() { delete this; }
+
+  void Open() {
+    new WatchStream(bare_, method_, queue_);
+    messages_ = method_->Find(request_);
+    if (messages_ == nullptr) std::abort();
+    place_ = queue_->streams.insert(queue_->streams.end(), this);
+    WriteNext();
+  }
+
+  void WriteNext() {
+    if (method_->kind == AnswerKind::kWatch) return Write((*messages_)[0]);
+    if (next_ < messages_->size()) return Write((*messages_)[next_++]);
+    if (next_++ > messages_->size()) return;
+    writing_ = true;
+    writer_.Finish(grpc::Status::OK, this);
+  }
+
+  void Write(const grpc::ByteBuffer& message) {
+    writing_ = true;
+    writer_.Write(message, this);
+  }
+
+  void OnDone() {
+    done_ = true;
+    queue_->streams.erase(place_);
+    if (!writing_) DeleteThis();
+  }
+
+  Bare* const bare_;
+  const Method* const method_;
+  Queue* const queue_;
+  DoneTag done_tag_;
+  grpc::ServerContext context_;
+  grpc::ByteBuffer request_;
+  grpc::ServerAsyncWriter<grpc::ByteBuffer> writer_{&context_};
+  const std::vector<grpc::ByteBuffer>* messages_ = nullptr;
+  std::list<WatchStream*>::iterator place_;
+  size_t next_ = 0;
+  bool writing_ = false;
+  bool again_ = false;  // An event came meanwhile.
+  bool done_ = false;
+};
+
+// Takes the wish to send to the thread that owns the streams.
+class FanOutTag final : public Tag {
+ public:
+  explicit FanOutTag(Queue* queue) : queue_(queue) {
+    alarm_.Set(queue->completions.get(), gpr_time_0(GPR_CLOCK_MONOTONIC), this);
+  }
+  void OnComplete(bool) override {
+    for (WatchStream* stream : queue_->streams) stream->SendEvent();
+    delete this;
+  }
+
+ private:
+  Queue* const queue_;
+  grpc::Alarm alarm_;
+};
+
+void Bare::FanOut() {
+  for (const auto& queue : stream_queues) new FanOutTag(queue.get());
+}
+
+// As many as modelrefd has by default.
+int QueueCount() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2); }
+
+void AddMethods(const std::vector<RecordedAnswer>& answers, Bare* bare) {
+  std::map<std::string, Method*> by_path;
+  for (const RecordedAnswer& answer : answers) {
+    Method*& method = by_path[answer.path];
+    if (method == nullptr) {
+      method = bare->methods.emplace_back(std::make_unique<Method>()).get();
+      method->index = static_cast<int>(bare->methods.size()) - 1;
+      method->kind = answer.kind;
+      if (answer.kind == AnswerKind::kUnary) {
+        bare->service.AddUnary(answer.path.c_str());
+      } else {
+        bare->service.AddStream(answer.path.c_str());
+      }
+    }
+    auto& [request, messages] = method->answers.emplace_back();
+    request = answer.request;
+    for (const std::string& message : answer.messages) messages.push_back(BufferOf(message));
+  }
+}
+
+void AddQueues(grpc::ServerBuilder* builder, std::vector<std::unique_ptr<Queue>>* queues) {
+  for (int i = 0; i < QueueCount(); ++i) {
+    queues->push_back(std::make_unique<Queue>());
+    queues->back()->completions = builder->AddCompletionQueue();
+  }
+}
+
+void Post(Bare* bare) {
+  for (const auto& method : bare->methods) {
+    for (int i = 0; i < kPostedRequests; ++i) {
+      if (method->kind == AnswerKind::kUnary) {
+        for (const auto& queue : bare->unary_queues) new UnaryCall(bare, method.get(), queue.get());
+      } else {
+        for (const auto& queue : bare->stream_queues) {
+          new WatchStream(bare, method.get(), queue.get());
+        }
+      }
+    }
+  }
+}
+
+int Main(const std::string& file, const std::string& address, int streams_per_connection) {
+  std::signal(SIGPIPE, SIG_IGN);
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  std::vector<RecordedAnswer> answers = ReadAnswers(file);
+  const std::string fan_out(kFanOutMethod);
+  answers.push_back({AnswerKind::kUnary, fan_out, fan_out, {"!"}});
+  Bare bare;
+  AddMethods(answers, &bare);
+  grpc::ServerBuilder builder;
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 64 << 10);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, streams_per_connection);
+  builder.RegisterService(&bare.service);
+  AddQueues(&builder, &bare.unary_queues);
+  AddQueues(&builder, &bare.stream_queues);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials());
+  const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr) return 1;
+  Post(&bare);
+  for (auto* queues : {&bare.unary_queues, &bare.stream_queues}) {
+    for (const auto& queue : *queues) queue->thread = std::thread([&queue] { queue->Run(); });
+  }
+  // Killed by whoever started it.
+  bare.unary_queues[0]->thread.join();
+  return 0;
+}
+
+}  // namespace
+}  // namespace modelref::bench
+
+int main(int argc, char** argv) {
+  if (argc < 3) {
+    std::fprintf(stderr, "usage: bare_server ANSWERS ADDRESS [MAX_STREAMS_PER_CONNECTION]\n");
+    return 2;
+  }
+  return modelref::bench::Main(argv[1], argv[2], argc > 3 ? std::atoi(argv[3]) : 100);
+}
