@@ -168,9 +168,8 @@ WatchHub::CutPtr FaultyHub::Snapshot(const Root& root, const WatchPlan& plan,
   const CutPtr cut = WatchHub::Snapshot(root, plan, reason);
   if (fault_ != Fault::kSnapshotLacksADocument) return cut;
   return Tampered(cut, [](v1::WatchResponse* response) {
-    auto* events = response->mutable_events();
-    if (events->events_size() > 0) events->mutable_events()->RemoveLast();
-    if (events->events_size() == 0) response->clear_events();
+    // Not the begin and the end.
+    if (response->has_events()) response->mutable_events()->mutable_events()->RemoveLast();
   });
 }
 
