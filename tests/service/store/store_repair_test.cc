@@ -197,10 +197,12 @@ TEST_F(StoreRepairTest, ATornPageAnywhereLosesNoModel) {
   ASSERT_GT(pages, 20u);
   const std::string audit = dir_.PathOf("audit");
   fs::copy(audit, dir_.PathOf("audit-before"), fs::copy_options::recursive);
+  const std::string file = dir_.Read("clip.json");
   std::map<RepairOutcome, int> outcomes;
   for (uint64_t page = 0; page < pages; page += 1 + pages / 24) {
     SCOPED_TRACE(page);
     Replace(whole);
+    dir_.Write("clip.json", file);
     fs::remove_all(audit);
     fs::copy(dir_.PathOf("audit-before"), audit, fs::copy_options::recursive);
     Overwrite(page * 4096 + 8, std::string(4000, '\x5a'));
