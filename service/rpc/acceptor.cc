@@ -37,7 +37,7 @@ double SecondsOf(SteadyClock::duration duration) {
 
 const char* RefusalName(RefusedConnection reason) {
   constexpr const char* kNames[kRefusedConnections] = {"connections", "connections_per_address",
-                                                       "descriptors", "memory"};
+                                                       "descriptors"};
   return kNames[static_cast<size_t>(reason)];
 }
 
@@ -134,7 +134,6 @@ void Acceptor::AcceptSome(const Listener& listener) {
 }
 
 void Acceptor::Take(const Listener& listener, UniqueFd connection, const sockaddr_storage& peer) {
-  if (memory_short_.load(kRelaxed)) return Refuse(RefusedConnection::kMemory);
   switch (table_.Admit(connection.get(), OriginOf(peer), SteadyClock::now())) {
     case ConnectionTable::Verdict::kTooMany:
       return Refuse(RefusedConnection::kTooMany);

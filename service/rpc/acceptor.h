@@ -16,9 +16,9 @@
 namespace modelref {
 
 // Why a connection was closed right after it was accepted.
-enum class RefusedConnection { kTooMany, kTooManyOfOrigin, kDescriptors, kMemory };
-inline constexpr size_t kRefusedConnections = 4;
-// "connections", "connections_per_address", "descriptors", "memory", as in logs and metrics.
+enum class RefusedConnection { kTooMany, kTooManyOfOrigin, kDescriptors };
+inline constexpr size_t kRefusedConnections = 3;
+// "connections", "connections_per_address", "descriptors", as in logs and metrics.
 const char* RefusalName(RefusedConnection reason);
 
 struct AcceptorStats {
@@ -54,9 +54,6 @@ class Acceptor {
   // Closes the listening sockets; connections live on. Idempotent.
   void Stop();
 
-  // While set, new connections are refused: there is no memory for them.
-  void SetMemoryShort(bool is_short) { memory_short_.store(is_short, std::memory_order_relaxed); }
-
   AcceptorStats Stats() const;
 
  private:
@@ -86,7 +83,6 @@ class Acceptor {
   SteadyTime next_sweep_;
   SteadyTime next_log_[kRefusedConnections];
   std::atomic<bool> stopping_{false};
-  std::atomic<bool> memory_short_{false};
   std::atomic<uint64_t> accepted_{0};
   std::atomic<uint64_t> refused_[kRefusedConnections] = {};
   std::atomic<uint64_t> errors_{0};

@@ -250,7 +250,6 @@ bool RpcServer::Impl::AwaitDrained(absl::Duration patience) {
 
 void RpcServer::Impl::SetMemoryShort(bool is_short) {
   state_.memory_short.store(is_short, std::memory_order_relaxed);
-  acceptor_.SetMemoryShort(is_short);
 }
 
 void RpcServer::Impl::Shutdown(absl::Duration grace) {

@@ -84,7 +84,8 @@ class RpcServer {
   // Waits until the last of them has ended. False when `patience` passed first.
   bool AwaitDrained(absl::Duration patience);
 
-  // While set, new connections are closed and new streams refused with MEMORY_LIMIT.
+  // While set, new streams are refused with MEMORY_LIMIT. Calls with one answer go on, among them
+  // the health checks that decide whether the process is ended.
   void SetMemoryShort(bool is_short);
 
   // Stops: a drain that was begun goes to its end while streams are open, listeners close, streams

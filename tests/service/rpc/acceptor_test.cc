@@ -57,7 +57,6 @@ class Door {
   uint64_t Refused(RefusedConnection reason) const {
     return acceptor_.Stats().refused[static_cast<size_t>(reason)];
   }
-  Acceptor& acceptor() { return acceptor_; }
 
  private:
   Mutex mutex_;
@@ -131,16 +130,6 @@ TEST(AcceptorTest, AcceptingGoesOnAfterTheDescriptorsHaveRunOut) {
   ASSERT_TRUE(after.valid());
   EXPECT_TRUE(Eventually([&] { return door.kept() > before; }));
   EXPECT_FALSE(IsClosed(after));
-}
-
-TEST(AcceptorTest, NoConnectionIsTakenWhileMemoryIsShort) {
-  Door door(Limited(100, 100));
-  door.acceptor().SetMemoryShort(true);
-  const UniqueFd refused = door.Connect();
-  EXPECT_TRUE(Eventually([&] { return door.Refused(RefusedConnection::kMemory) == 1; }));
-  door.acceptor().SetMemoryShort(false);
-  const UniqueFd taken = door.Connect();
-  EXPECT_TRUE(Eventually([&] { return door.kept() == 1; }));
 }
 
 TEST(AcceptorTest, AStormIsTakenAtTheConfiguredPace) {
