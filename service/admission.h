@@ -23,8 +23,8 @@ class CallerAttachment final : public CallAttachment {
   const std::shared_ptr<const void> place_;
 };
 
-// The caller of a call that passed MakeAdmission.
-const Caller& CallerOf(const CallContext& context);
+// The caller of a call that passed MakeAdmission; one without any role otherwise.
+Caller CallerOf(const CallContext& context);
 
 // Lets calls pass as `access` and `limits` decide, which must outlive the server, and attaches who
 // calls. Health checks are not limited. `tls`: connections may be encrypted and have certificates.

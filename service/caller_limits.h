@@ -43,6 +43,9 @@ class CallerLimits {
   absl::StatusOr<std::shared_ptr<const void>> TakeStream(const Caller& caller,
                                                          absl::string_view peer);
 
+  // Whether TakeCall may ever refuse.
+  bool counts_calls() const { return options_.calls_per_second != 0; }
+
   Stats stats() const;
 
  private:

@@ -46,7 +46,7 @@ void SetConnection(v1::ConnectionConfig* connection) {
   *connection->mutable_keepalive_time() = ToProtoDuration(absl::Seconds(60));
   *connection->mutable_keepalive_timeout() = ToProtoDuration(absl::Seconds(20));
   *connection->mutable_min_client_ping_interval() = ToProtoDuration(absl::Seconds(20));
-  *connection->mutable_max_age() = ToProtoDuration(absl::Minutes(35));
+  *connection->mutable_max_age() = ToProtoDuration(absl::ZeroDuration());
   *connection->mutable_max_age_grace() = ToProtoDuration(absl::Seconds(60));
   *connection->mutable_handshake_timeout() = ToProtoDuration(absl::Seconds(20));
   connection->set_unix_socket_mode("0600");

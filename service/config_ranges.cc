@@ -109,7 +109,7 @@ const std::vector<DurationRange>& DurationRanges() {
       {"connection.keepalive_time", absl::Seconds(1), absl::Hours(24)},
       {"connection.keepalive_timeout", absl::Milliseconds(100), absl::Hours(1)},
       {"connection.min_client_ping_interval", absl::Milliseconds(10), absl::Hours(1)},
-      {"connection.max_age", absl::Seconds(1), absl::Hours(24 * 24)},
+      {"connection.max_age", absl::ZeroDuration(), absl::Hours(24 * 24)},
       {"connection.max_age_grace", absl::ZeroDuration(), absl::Hours(24)},
       {"connection.handshake_timeout", absl::Milliseconds(100), absl::Minutes(10)},
   };

@@ -33,12 +33,24 @@ absl::Status NotLocal(absl::string_view what) {
 
 }  // namespace
 
+bool AccessControl::IsForAnybody(absl::string_view method) const {
+  if (authentication_on()) return false;
+  const PolicyRow* row = FindPolicy(method);
+  return row != nullptr && row->role == Role::kReader;
+}
+
+Caller AccessControl::UnidentifiedCaller(PeerKind peer) {
+  Caller caller;
+  caller.role = IsLocal(peer) ? Role::kAdmin : Role::kReader;
+  caller.peer = peer;
+  return caller;
+}
+
 absl::StatusOr<Caller> AccessControl::Identify(const Credentials& credentials) const {
+  if (!authentication_on()) return UnidentifiedCaller(credentials.peer);
   Caller caller;
   caller.role = Role::kReader;
-  if (!authentication_on()) {
-    if (IsLocal(credentials.peer)) caller.role = Role::kAdmin;
-  } else if (credentials.has_secret() || !credentials.certificate_subject.empty()) {
+  if (credentials.has_secret() || !credentials.certificate_subject.empty()) {
     if (credentials.has_secret() && !credentials.encrypted && !IsLocal(credentials.peer) &&
         !options_.allow_plaintext_secrets) {
       return Error(absl::StatusCode::kPermissionDenied, "PLAINTEXT_CREDENTIAL",

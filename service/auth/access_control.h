@@ -41,6 +41,12 @@ class AccessControl {
   //   and what Authenticator::Identify says.
   absl::StatusOr<Caller> Admit(absl::string_view method, const Credentials& credentials) const;
 
+  // Whether Admit() admits every caller to the method, whatever the credentials: reading, where
+  // authentication is off.
+  bool IsForAnybody(absl::string_view method) const;
+  // Who calls where authentication is off.
+  static Caller UnidentifiedCaller(PeerKind peer);
+
   // The same decision for a part of a call that needs more than its method, such as force_refresh
   // or a direct write. `what` names it in the message.
   absl::Status Require(const Caller& caller, Role role, absl::string_view what) const;

@@ -74,9 +74,12 @@ void SetArguments(const RpcServerOptions& options, grpc::ServerBuilder* builder)
                               Millis(keepalive.min_client_interval));
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 2);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS, Millis(keepalive.max_connection_age));
-  builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
-                              Millis(keepalive.max_connection_age_grace));
+  if (keepalive.max_connection_age > absl::ZeroDuration()) {
+    builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_MS,
+                                Millis(keepalive.max_connection_age));
+    builder->AddChannelArgument(GRPC_ARG_MAX_CONNECTION_AGE_GRACE_MS,
+                                Millis(keepalive.max_connection_age_grace));
+  }
   if (options.transport_memory_bytes == 0) return;
   grpc::ResourceQuota quota("modelref");
   quota.Resize(options.transport_memory_bytes);

@@ -30,8 +30,9 @@ struct KeepaliveOptions {
   absl::Duration timeout = absl::Seconds(20);  // ...must be answered within this.
   // Clients that ping more often are sent away (GOAWAY too_many_pings) at the second strike.
   absl::Duration min_client_interval = absl::Seconds(20);
-  // A backstop: connections end at this age (+- 10 %), their calls this much later.
-  absl::Duration max_connection_age = absl::Minutes(35);
+  // Connections end at this age (+- 10 %), their calls this much later; zero: never, which spares
+  // gRPC a filter in the way of each call.
+  absl::Duration max_connection_age;
   absl::Duration max_connection_age_grace = absl::Seconds(60);
   // For TLS and the first frame of HTTP/2.
   absl::Duration handshake_timeout = absl::Seconds(20);

@@ -135,6 +135,34 @@ TEST(AccessControlTest, TheCallerKeepsTheRealPeer) {
   EXPECT_THAT(WithIdentities().Admit(kWrite, credentials), HasReason("ROLE_REQUIRED"));
 }
 
+// What is not asked of the peer must be what Admit would have said to the remotest of them.
+TEST(AccessControlTest, OnlyWhatEverybodyMayDoIsForAnybody) {
+  const AccessControl off({});
+  const AccessControl on = WithIdentities();
+  int open = 0;
+  for (const PolicyRow& row : PolicyTable()) {
+    EXPECT_FALSE(on.IsForAnybody(row.method)) << row.method;
+    if (!off.IsForAnybody(row.method)) continue;
+    ++open;
+    EXPECT_THAT(off.Admit(row.method, From(PeerKind::kRemote)), IsOk()) << row.method;
+  }
+  EXPECT_GT(open, 10);
+  EXPECT_FALSE(off.IsForAnybody(kWrite));
+  EXPECT_FALSE(off.IsForAnybody("/modelref.v1.ReferenceService/Unknown"));
+}
+
+TEST(AccessControlTest, AnUnidentifiedCallerIsWhatAdmitMakesOfIt) {
+  const AccessControl off({});
+  for (const PeerKind peer : {PeerKind::kUnix, PeerKind::kLoopback, PeerKind::kRemote}) {
+    const absl::StatusOr<Caller> admitted = off.Admit(kRead, From(peer));
+    ASSERT_THAT(admitted, IsOk());
+    const Caller caller = AccessControl::UnidentifiedCaller(peer);
+    EXPECT_EQ(caller.role, admitted->role);
+    EXPECT_EQ(caller.peer, admitted->peer);
+    EXPECT_EQ(caller.source, admitted->source);
+  }
+}
+
 TEST(AccessControlTest, MethodsWithoutARowAreRefusedEvenLocally) {
   EXPECT_THAT(AccessControl({}).Admit("/modelref.v1.X/Y", From(PeerKind::kUnix)),
               StatusIs(absl::StatusCode::kPermissionDenied));
