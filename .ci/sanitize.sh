@@ -15,6 +15,10 @@ export UBSAN_OPTIONS=print_stacktrace=1
 # gRPC, Protobuf and Abseil come from packages that are not instrumented.
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:ignore_noninstrumented_modules=1:suppressions=$root/tests/tsan.supp
 
+# Instrumented code takes ten times as long; the main stage runs the full numbers.
+export MODELREF_CRASH_ROUNDS=${MODELREF_CRASH_ROUNDS:-5}
+export MODELREF_TEST_OPERATIONS=${MODELREF_TEST_OPERATIONS:-1000}
+
 launcher=()
 if [[ $preset == tsan ]]; then
   # ThreadSanitizer of g++ 12 refuses the address layout of newer kernels unless it is fixed.
