@@ -46,7 +46,7 @@ struct RpcServerOptions {
   std::vector<ListenAddress> listen;
   Admission admission;  // Null admits every call.
 
-  // One thread each; 0 = half of the cores, at least one.
+  // One thread each; 0 = half of the cores, at least one for unary calls and four for streams.
   int unary_queues = 0;
   int stream_queues = 0;
   Executor::Options executor;
