@@ -8,27 +8,13 @@
 #include "backends/base/file_exchange.h"
 #include "backends/base/log.h"
 #include "backends/base/status_macros.h"
+#include "backends/document_changes.h"
 #include "backends/document_file.h"
 
 namespace modelref::ctl {
 namespace {
 
 constexpr char kImportCaller[] = "modelrefctl:import";
-
-// The steps from `before` to `after`.
-std::vector<RecordChange> Difference(const Document& before, const Document& after) {
-  std::vector<RecordChange> changes;
-  after.ForEach([&](const Entry& entry) {
-    const Entry* old = before.Find(entry.record->name);
-    if (old == nullptr || old->record->etag != entry.record->etag) {
-      changes.push_back({entry.record->name, entry.record});
-    }
-  });
-  before.ForEach([&](const Entry& entry) {
-    if (after.Find(entry.record->name) == nullptr) changes.push_back({entry.record->name, nullptr});
-  });
-  return changes;
-}
 
 absl::StatusOr<std::shared_ptr<Snapshot>> Parse(const std::string& bytes, Format format,
                                                 bool is_table) {
@@ -41,7 +27,7 @@ absl::StatusOr<std::shared_ptr<Snapshot>> Parse(const std::string& bytes, Format
 DocumentEdit EditOf(const Root& base, const DocumentKey& key, const Snapshot& snapshot) {
   DocumentEdit edit;
   edit.key = key;
-  edit.changes = Difference(*base.Find(key)->document, *snapshot.document);
+  edit.changes = ChangesBetween(*base.Find(key)->document, *snapshot.document);
   edit.from_source = true;
   edit.source_text = snapshot.source_text;
   edit.problems = snapshot.problems;

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "backends/base/status_macros.h"
+#include "backends/document_changes.h"
 #include "service/store/document_adoption.h"
 #include "service/store/file_base.h"
 #include "service/store/prepared_transaction.h"
@@ -154,21 +155,6 @@ absl::StatusOr<RepairedDocuments> TakeAll(Database& database,
   return documents;
 }
 
-// The steps from one document to another.
-std::vector<RecordChange> Difference(const Document& before, const Document& after) {
-  std::vector<RecordChange> changes;
-  after.ForEach([&](const Entry& entry) {
-    const Entry* old = before.Find(entry.record->name);
-    if (old == nullptr || old->record->etag != entry.record->etag) {
-      changes.push_back({entry.record->name, entry.record});
-    }
-  });
-  before.ForEach([&](const Entry& entry) {
-    if (after.Find(entry.record->name) == nullptr) changes.push_back({entry.record->name, nullptr});
-  });
-  return changes;
-}
-
 absl::Status NoteFiles(Database& database, const LoadedState& state, const Root& root,
                        const std::map<DocumentKey, Found>& found) {
   for (const auto& [key, each] : found) {
@@ -256,7 +242,7 @@ absl::StatusOr<RepairedDocuments> ReconcileDocuments(Database& database,
   for (const auto& [key, each] : found) {
     DocumentEdit edit;
     edit.key = key;
-    edit.changes = Difference(*state.root->Find(key)->document, *each.content.document);
+    edit.changes = ChangesBetween(*state.root->Find(key)->document, *each.content.document);
     if (!edit.changes.empty()) edits.push_back(std::move(edit));
     documents.emplace(key, each.content);
   }

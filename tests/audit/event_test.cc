@@ -2,18 +2,19 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <random>
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/json.h"
 #include "tests/audit/audit_events.h"
+#include "tests/testing/environment.h"
 
 namespace modelref {
 namespace {
 
 using ::modelref::testing::AsForeign;
 using ::modelref::testing::IsOkAndHolds;
+using ::modelref::testing::NumberFromEnvironment;
 using ::modelref::testing::StatusIs;
 using ::modelref::testing::Update;
 
@@ -68,10 +69,7 @@ TEST(AuditEventTest, WhatIsNoRecordIsRefused) {
   EXPECT_THAT(ApplyUpdate("{}", event), StatusIs(absl::StatusCode::kInvalidArgument));
 }
 
-uint64_t Seed() {
-  const char* configured = std::getenv("MODELREF_TEST_SEED");
-  return configured == nullptr ? 20240229 : std::strtoull(configured, nullptr, 10);
-}
+uint64_t Seed() { return NumberFromEnvironment("MODELREF_TEST_SEED", 20240229); }
 
 // Some of eight fields in some order.
 std::string RandomRecord(std::mt19937_64& random) {

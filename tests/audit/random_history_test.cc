@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -18,6 +17,7 @@
 #include "audit/verify.h"
 #include "backends/base/json.h"
 #include "tests/audit/audit_events.h"
+#include "tests/testing/environment.h"
 #include "tests/testing/temp_dir.h"
 
 namespace modelref {
@@ -27,14 +27,12 @@ using ::modelref::testing::AsForeign;
 using ::modelref::testing::Create;
 using ::modelref::testing::Delete;
 using ::modelref::testing::IsOk;
+using ::modelref::testing::NumberFromEnvironment;
 using ::modelref::testing::TempDir;
 using ::modelref::testing::Update;
 
 // Repeats a failed run: its seed is in the trace. Another seed: MODELREF_TEST_SEED=n.
-uint64_t Seed() {
-  const char* configured = std::getenv("MODELREF_TEST_SEED");
-  return configured == nullptr ? 20240229 : std::strtoull(configured, nullptr, 10);
-}
+uint64_t Seed() { return NumberFromEnvironment("MODELREF_TEST_SEED", 20240229); }
 
 class History {
  public:

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 
 #include "absl/strings/match.h"
@@ -19,6 +18,7 @@
 #include "tests/crash/history_check.h"
 #include "tests/crash/pause.h"
 #include "tests/e2e/modelrefctl_child.h"
+#include "tests/testing/environment.h"
 #include "tests/testing/event.h"
 #include "tests/testing/small_disk.h"
 #include "tests/testing/temp_dir.h"
@@ -38,6 +38,7 @@ using ::modelref::testing::CrashRecord;
 using ::modelref::testing::CrashServer;
 using ::modelref::testing::FailpointNames;
 using ::modelref::testing::kDeadline;
+using ::modelref::testing::NumberFromEnvironment;
 using ::modelref::testing::Pause;
 using ::modelref::testing::ServedRecords;
 using ::modelref::testing::Sightings;
@@ -210,8 +211,7 @@ void WriteForeignDirectory(const TempDir& data) {
 
 TEST(CrashCasesTest, AdoptionMayBeKilledAtEveryStep) {
   if (!FailpointsBuilt()) GTEST_SKIP() << "this build has no failpoints";
-  const char* stride = std::getenv("MODELREF_ADOPTION_STRIDE");
-  const int step = stride == nullptr ? 7 : std::atoi(stride);
+  const int step = static_cast<int>(NumberFromEnvironment("MODELREF_ADOPTION_STRIDE", 7));
   int deaths = 0;
   for (int hit = 1;; hit += step) {
     SCOPED_TRACE(absl::StrCat("*=kill@", hit));

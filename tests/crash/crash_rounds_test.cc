@@ -13,23 +13,20 @@
 #include "absl/strings/str_join.h"
 #include "backends/base/failpoint.h"
 #include "tests/crash/crash_run.h"
+#include "tests/testing/environment.h"
 #include "tests/testing/temp_dir.h"
 
 namespace modelref {
 namespace {
 
 using ::modelref::testing::CrashRun;
+using ::modelref::testing::NumberFromEnvironment;
 using ::modelref::testing::TempDir;
-
-uint64_t FromEnvironment(const char* name, uint64_t fallback) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? fallback : std::strtoull(value, nullptr, 10);
-}
 
 TEST(CrashRoundsTest, NothingAcknowledgedOrSeenIsLostWhenServersAreKilled) {
   if (!FailpointsBuilt()) GTEST_SKIP() << "this build has no failpoints";
-  const uint64_t rounds = FromEnvironment("MODELREF_CRASH_ROUNDS", 100);
-  const uint64_t seed = FromEnvironment("MODELREF_SEED", 20261121);
+  const uint64_t rounds = NumberFromEnvironment("MODELREF_CRASH_ROUNDS", 100);
+  const uint64_t seed = NumberFromEnvironment("MODELREF_SEED", 20261121);
   std::printf("MODELREF_CRASH_ROUNDS=%llu MODELREF_SEED=%llu\n",
               static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(seed));
   TempDir dir;

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "absl/strings/match.h"
@@ -15,7 +14,7 @@
 #include "backends/base/json.h"
 #include "backends/base/mutex.h"
 #include "gtest/gtest.h"
-#include "tests/testing/paths.h"
+#include "tests/testing/shared_data.h"
 
 namespace modelref::testing {
 namespace {
@@ -124,9 +123,7 @@ std::string Models(int first, int last, absl::string_view description) {
 }
 
 std::string SharedFolder() {
-  const char* set = std::getenv("MODELREF_SHARED");
-  const std::string folder =
-      set != nullptr ? set : absl::StrCat(testing::SourceDir(), "/../shared");
+  const std::string folder = SharedDir();
   return std::filesystem::is_directory(folder + "/data") ? folder : "";
 }
 

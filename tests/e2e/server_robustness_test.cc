@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <thread>
@@ -22,6 +21,7 @@
 #include "grpcpp/grpcpp.h"
 #include "modelref/v1/reference.grpc.pb.h"
 #include "tests/e2e/modelrefd_child.h"
+#include "tests/testing/environment.h"
 #include "tests/testing/event.h"
 #include "tests/testing/status_matchers.h"
 
@@ -31,14 +31,9 @@ namespace {
 using ::modelref::testing::Eventually;
 using ::modelref::testing::kDeadline;
 using ::modelref::testing::Models;
+using ::modelref::testing::NumberFromEnvironment;
 using ::modelref::testing::ServerChild;
 using ::modelref::testing::TempDir;
-
-int Size(const char* variable, int usual) {
-  const char* const text = std::getenv(variable);
-  int number = 0;
-  return text != nullptr && absl::SimpleAtoi(text, &number) ? number : usual;
-}
 
 int PortOf(const ServerChild& server) {
   int port = 0;
@@ -145,7 +140,7 @@ class ServerRobustnessTest : public ::testing::Test {
 };
 
 TEST_F(ServerRobustnessTest, AStormOfHalfOpenConnectionsIsOutlived) {
-  const int storm = Size("MODELREF_STORM", 1'000);
+  const int storm = static_cast<int>(NumberFromEnvironment("MODELREF_STORM", 1'000));
   ServerChild server(data_.path(), {"--set", "limits.connections_per_address=20000", "--set",
                                     "connection.handshake_timeout=2s"});
   std::vector<int> connections;
@@ -197,7 +192,7 @@ TEST_F(ServerRobustnessTest, TheConnectionsOfTheProcessAreLimited) {
 }
 
 TEST_F(ServerRobustnessTest, StalledReadersHoldNoMoreThanAMessageEach) {
-  const int stalled = Size("MODELREF_STALLED", 100);
+  const int stalled = static_cast<int>(NumberFromEnvironment("MODELREF_STALLED", 100));
   data_.Write("clip.json", Models(1, 20));
   data_.Write("controlnet.json", Models(1, 5'000, std::string(2'000, 'd')));
   ServerChild server(data_.path(), {"--set", "limits.streams_per_connection=10000"});

@@ -16,11 +16,11 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "grpcpp/grpcpp.h"
 #include "tests/e2e/modelrefd_child.h"
+#include "tests/testing/environment.h"
 #include "tests/testing/event.h"
 #include "tests/testing/paths.h"
 #include "tests/testing/status_matchers.h"
@@ -34,15 +34,9 @@ using ::modelref::testing::Eventually;
 using ::modelref::testing::IsOk;
 using ::modelref::testing::kDeadline;
 using ::modelref::testing::Models;
+using ::modelref::testing::NumberFromEnvironment;
 using ::modelref::testing::ServerChild;
 using ::modelref::testing::TempDir;
-
-// A larger number for the long tests, by the environment.
-int Size(const char* variable, int usual) {
-  const char* const text = std::getenv(variable);
-  int number = 0;
-  return text != nullptr && absl::SimpleAtoi(text, &number) ? number : usual;
-}
 
 absl::StatusOr<std::unique_ptr<WatchStream>> OpenWatch(Client& client) {
   v1::WatchRequest request;
@@ -87,7 +81,7 @@ TEST(ServerStopTest, HealthSaysNotServingBeforeAnyStreamEnds) {
 }
 
 TEST(ServerStopTest, TheEndsOfManyStreamsAreSpreadAndNoneIsCutOff) {
-  const int streams = Size("MODELREF_DRAIN_STREAMS", 300);
+  const int streams = static_cast<int>(NumberFromEnvironment("MODELREF_DRAIN_STREAMS", 300));
   const absl::Duration spread = std::min(absl::Seconds(30), absl::Seconds(streams) / 100);
   const TempDir data;
   ServerChild server(data.path(), {"--set", "limits.streams_per_connection=10000"});

@@ -1,9 +1,8 @@
 #include "tests/service/listing_fixture.h"
-#include "tests/testing/paths.h"
+#include "tests/testing/shared_data.h"
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 
@@ -23,9 +22,7 @@ DocumentPtr DocumentOf(const std::vector<std::pair<std::string, std::string>>& r
 }
 
 std::optional<Json> SharedJson(const std::string& path) {
-  const char* const shared = std::getenv("MODELREF_SHARED");
-  const std::string folder = shared != nullptr ? shared : testing::SourceDir() + "/../shared";
-  std::ifstream file(folder + "/" + path);
+  std::ifstream file(testing::SharedDir() + "/" + path);
   if (!file) return std::nullopt;
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   absl::StatusOr<Json> tree = ParseJson(text);

@@ -169,39 +169,40 @@ TEST(DrainTest, OpenStreamsSayFarewellAndNewOnesAreRefused) {
   EXPECT_TRUE(Eventually([&] { return health.open() == 2; }));
 }
 
-TEST(DrainTest, FarewellsAreSpreadOverTheWindow) {
-  StreamFeed feed;
-  feed.SetFarewell("goodbye");
-  TestServer server([&](MethodTable* table) { feed.Register(table); },
-                    [](RpcServerOptions* options) { options->stream_queues = 1; });
-  std::vector<std::unique_ptr<TestStream>> streams;
-  for (size_t i = 0; i < 4; ++i) {
-    streams.push_back(std::make_unique<TestStream>(server.channel(), kWatch, ""));
-    ASSERT_TRUE(Eventually([&] { return feed.open() == i + 1; }));
+// Four streams of one queue that are being drained over 800 ms.
+class SpreadDrainTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    feed_.SetFarewell("goodbye");
+    for (size_t i = 0; i < 4; ++i) {
+      streams_.push_back(std::make_unique<TestStream>(server_.channel(), kWatch, ""));
+      ASSERT_TRUE(Eventually([&] { return feed_.open() == i + 1; }));
+    }
+    begun_ = RealClock().TimeNow();
+    server_->BeginDrain(absl::Milliseconds(800));
   }
-  const absl::Time start = RealClock().TimeNow();
-  server->BeginDrain(absl::Milliseconds(800));
+  absl::Duration Elapsed() const { return RealClock().TimeNow() - begun_; }
+
+  StreamFeed feed_;
+  TestServer server_{[this](MethodTable* table) { feed_.Register(table); },
+                     [](RpcServerOptions* options) { options->stream_queues = 1; }};
+  std::vector<std::unique_ptr<TestStream>> streams_;
+
+ private:
+  absl::Time begun_;
+};
+
+TEST_F(SpreadDrainTest, FarewellsAreSpreadOverTheWindow) {
   for (size_t i = 0; i < 4; ++i) {
-    EXPECT_EQ(*streams[i]->Read(), "goodbye");
-    EXPECT_GE(RealClock().TimeNow() - start, absl::Milliseconds(199) * i);
+    EXPECT_EQ(*streams_[i]->Read(), "goodbye");
+    EXPECT_GE(Elapsed(), absl::Milliseconds(199) * i);
   }
 }
 
-TEST(DrainTest, AShutdownLetsADrainGoToItsEnd) {
-  StreamFeed feed;
-  feed.SetFarewell("goodbye");
-  TestServer server([&](MethodTable* table) { feed.Register(table); },
-                    [](RpcServerOptions* options) { options->stream_queues = 1; });
-  std::vector<std::unique_ptr<TestStream>> streams;
-  for (size_t i = 0; i < 4; ++i) {
-    streams.push_back(std::make_unique<TestStream>(server.channel(), kWatch, ""));
-    ASSERT_TRUE(Eventually([&] { return feed.open() == i + 1; }));
-  }
-  const absl::Time start = RealClock().TimeNow();
-  server->BeginDrain(absl::Milliseconds(800));
-  server->Shutdown(absl::Seconds(50));
-  EXPECT_GE(RealClock().TimeNow() - start, absl::Milliseconds(599));
-  for (const auto& stream : streams) EXPECT_EQ(*stream->Read(), "goodbye");
+TEST_F(SpreadDrainTest, AShutdownLetsADrainGoToItsEnd) {
+  server_->Shutdown(absl::Seconds(50));
+  EXPECT_GE(Elapsed(), absl::Milliseconds(599));
+  for (const auto& stream : streams_) EXPECT_EQ(*stream->Read(), "goodbye");
 }
 
 }  // namespace

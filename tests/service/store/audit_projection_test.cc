@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -14,6 +13,7 @@
 #include "audit/verify.h"
 #include "backends/base/failpoint.h"
 #include "tests/service/store/edits.h"
+#include "tests/testing/environment.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
@@ -32,6 +32,7 @@ using ::modelref::testing::IsOkAndHolds;
 using ::modelref::testing::kClip;
 using ::modelref::testing::kImages;
 using ::modelref::testing::kLegacyClip;
+using ::modelref::testing::NumberFromEnvironment;
 using ::modelref::testing::Put;
 using ::modelref::testing::PutMany;
 using ::modelref::testing::RecordJson;
@@ -306,10 +307,7 @@ TEST_F(AuditProjectionTest, AFolderThatCannotBeWrittenFailsUntilItCan) {
   ExpectReplayEqualsStore();
 }
 
-uint64_t Seed() {
-  const char* configured = std::getenv("MODELREF_TEST_SEED");
-  return configured == nullptr ? 20240229 : std::strtoull(configured, nullptr, 10);
-}
+uint64_t Seed() { return NumberFromEnvironment("MODELREF_TEST_SEED", 20240229); }
 
 TEST_F(AuditProjectionTest, RandomHistoriesWithCrashesReplayToTheStore) {
   SCOPED_TRACE(absl::StrCat("MODELREF_TEST_SEED=", Seed()));

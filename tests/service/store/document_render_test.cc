@@ -2,12 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <random>
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/json.h"
 #include "backends/document_file.h"
+#include "tests/testing/environment.h"
 #include "tests/testing/shared_data.h"
 #include "tests/testing/status_matchers.h"
 
@@ -90,8 +90,7 @@ std::string RandomValue(std::mt19937_64& random, int depth) {
 }
 
 TEST(DocumentRenderTest, RandomDocumentsAreReadBackWithTheSameEtag) {
-  const char* configured = std::getenv("MODELREF_TEST_SEED");
-  const uint64_t seed = configured == nullptr ? 7 : std::strtoull(configured, nullptr, 10);
+  const uint64_t seed = testing::NumberFromEnvironment("MODELREF_TEST_SEED", 7);
   SCOPED_TRACE(absl::StrCat("seed ", seed));
   std::mt19937_64 random(seed);
   for (int round = 0; round < 300; ++round) {

@@ -5,12 +5,12 @@
 
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <map>
 #include <random>
 
 #include "backends/base/failpoint.h"
 #include "tests/service/store/edits.h"
+#include "tests/testing/environment.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/faulty_vfs.h"
 #include "tests/testing/status_matchers.h"
@@ -26,16 +26,12 @@ using ::modelref::testing::FileCall;
 using ::modelref::testing::IsOk;
 using ::modelref::testing::kClip;
 using ::modelref::testing::kImages;
+using ::modelref::testing::NumberFromEnvironment;
 using ::modelref::testing::Put;
 using ::modelref::testing::PutMany;
 using ::modelref::testing::Remove;
 using ::modelref::testing::StatusIs;
 using ::modelref::testing::TempDir;
-
-uint64_t FromEnvironment(const char* name, uint64_t fallback) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? fallback : std::strtoull(value, nullptr, 10);
-}
 
 std::string ContentOf(const Root& root) {
   return root.Find(kClip)->document->ToJson() + root.Find(kImages)->document->ToJson();
@@ -84,7 +80,7 @@ class StoreCrashTest : public ::testing::Test {
     Sha256Digest chain;
     std::string content;
   };
-  const uint64_t seed_ = FromEnvironment("MODELREF_SEED", 20261121);
+  const uint64_t seed_ = NumberFromEnvironment("MODELREF_SEED", 20261121);
   std::mt19937_64 random_{seed_};
   FakeClock clock_;
   TempDir dir_;
@@ -106,7 +102,7 @@ void StoreCrashTest::RunRound() {
 }
 
 TEST_F(StoreCrashTest, NothingThatWasSeenIsLostWhenThePowerFails) {
-  const uint64_t rounds = FromEnvironment("MODELREF_CRASH_ROUNDS", 100);
+  const uint64_t rounds = NumberFromEnvironment("MODELREF_CRASH_ROUNDS", 100);
   for (uint64_t round = 0; round < rounds && !HasFailure(); ++round) {
     SCOPED_TRACE(absl::StrCat("round ", round, ", MODELREF_SEED=", seed_));
     if (random_() % 4 == 0) {

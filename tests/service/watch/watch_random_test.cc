@@ -7,16 +7,17 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <random>
 
 #include "backends/base/clock.h"
 #include "tests/service/watch/random_history.h"
+#include "tests/testing/environment.h"
 #include "tests/testing/temp_dir.h"
 
 namespace modelref {
 namespace {
 
+using ::modelref::testing::NumberFromEnvironment;
 using ::modelref::testing::RandomHistory;
 using ::modelref::testing::TempDir;
 using ::testing::IsEmpty;
@@ -25,11 +26,6 @@ using ::testing::IsEmpty;
 constexpr int kOperationsPerWorld = 5'000;
 // How often a long run says how far it is.
 constexpr int kOperationsPerReport = 100'000;
-
-uint64_t NumberFrom(const char* variable, uint64_t otherwise) {
-  const char* text = std::getenv(variable);
-  return text != nullptr ? std::strtoull(text, nullptr, 10) : otherwise;
-}
 
 class WatchRandomTest : public ::testing::Test {
  protected:
@@ -76,10 +72,12 @@ class WatchRandomTest : public ::testing::Test {
     EXPECT_GT(coverage_.coalesced, 20u);
   }
 
-  const uint64_t first_seed_ = NumberFrom("MODELREF_TEST_SEED", std::random_device()());
-  const int operations_ = static_cast<int>(NumberFrom("MODELREF_TEST_OPERATIONS", 10'000));
+  const uint64_t first_seed_ = NumberFromEnvironment("MODELREF_TEST_SEED", std::random_device()());
+  const int operations_ =
+      static_cast<int>(NumberFromEnvironment("MODELREF_TEST_OPERATIONS", 10'000));
   // A restart takes its time.
-  const int operations_on_disk_ = static_cast<int>(NumberFrom("MODELREF_TEST_OPERATIONS", 2'500));
+  const int operations_on_disk_ =
+      static_cast<int>(NumberFromEnvironment("MODELREF_TEST_OPERATIONS", 2'500));
   const absl::Time started_ = MonotonicClock().TimeNow();
   uint64_t seed_ = first_seed_;
   RandomHistory::Coverage coverage_;
