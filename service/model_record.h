@@ -10,7 +10,8 @@
 namespace modelref {
 
 // Writes the set fields of `model` into `record`, where the other members keep their values and
-// their places. Merging what FillModel reads from a record changes nothing in it.
+// their places. What FillModel then reads is what `model` said, and merging what it reads changes
+// nothing that it reads.
 //
 // Lists are set when they have elements: an empty one cannot be told from an absent one, write JSON
 // to clear a list. `downloads` replaces the list; an entry of a file that the record lists already

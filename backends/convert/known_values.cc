@@ -65,6 +65,33 @@ constexpr absl::string_view kControlnetStyles[] = {
     "control_tile",
 };
 
+constexpr absl::string_view kTextSettings[] = {
+    "n",
+    "frmtadsnsp",
+    "frmtrmblln",
+    "frmtrmspch",
+    "frmttriminc",
+    "max_context_length",
+    "max_length",
+    "rep_pen",
+    "rep_pen_range",
+    "rep_pen_slope",
+    "singleline",
+    "temperature",
+    "tfs",
+    "top_a",
+    "top_k",
+    "top_p",
+    "typical",
+    "sampler_order",
+    "use_default_badwordsids",
+    "stop_sequence",
+    "min_p",
+    "smoothing_factor",
+    "dynatemp_range",
+    "dynatemp_exponent",
+};
+
 template <size_t N>
 bool Contains(const absl::string_view (&values)[N], absl::string_view value) {
   return std::find(std::begin(values), std::end(values), value) != std::end(values);
@@ -86,5 +113,7 @@ absl::string_view NormalizedImageBaseline(absl::string_view legacy) {
 bool IsKnownModelStyle(absl::string_view style) { return Contains(kModelStyles, style); }
 
 bool IsKnownControlnetStyle(absl::string_view style) { return Contains(kControlnetStyles, style); }
+
+bool IsKnownTextSetting(absl::string_view name) { return Contains(kTextSettings, name); }
 
 }  // namespace modelref

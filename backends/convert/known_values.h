@@ -16,4 +16,7 @@ absl::string_view NormalizedImageBaseline(absl::string_view legacy);
 bool IsKnownModelStyle(absl::string_view style);
 bool IsKnownControlnetStyle(absl::string_view style);
 
+// A setting of text generation that a record may preset (H 3.9).
+bool IsKnownTextSetting(absl::string_view name);
+
 }  // namespace modelref

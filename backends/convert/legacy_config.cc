@@ -54,20 +54,20 @@ bool IsFalsy(const Json& value) {
 
 template <typename Entry, typename Read>
 std::vector<Entry> ReadEntries(const JsonObject& config, absl::string_view name, Read read,
-                               std::vector<std::string>* problems) {
+                               std::vector<FieldViolation>* problems) {
   std::vector<Entry> entries;
   const Json* value = config.Find(name);
   if (value == nullptr || IsFalsy(*value)) return entries;
   const JsonArray* array = value->AsArray();
   if (array == nullptr) {
-    problems->push_back(absl::StrCat("config.", name, ": a list of objects is expected"));
+    problems->push_back({absl::StrCat("config.", name), "a list of objects is expected"});
     return entries;
   }
   for (size_t i = 0; i < array->size(); ++i) {
     const std::string path = absl::StrCat("config.", name, "[", i, "]");
     const JsonObject* entry = (*array)[i].AsObject();
     if (entry == nullptr) {
-      problems->push_back(absl::StrCat(path, ": an object is expected"));
+      problems->push_back({path, "an object is expected"});
       continue;
     }
     entries.push_back(read(LegacyFields(*entry, absl::StrCat(path, "."), problems)));
@@ -130,7 +130,7 @@ class DownloadList {
 };
 
 void SetAddress(const LegacyDownload& entry, size_t index, DownloadList* downloads,
-                std::vector<std::string>* problems, std::vector<std::string>* remarks) {
+                std::vector<FieldViolation>* problems, std::vector<std::string>* remarks) {
   const std::string name = entry.file_name.value_or("");
   const std::string url = entry.file_url.value_or("");
   if (!entry.file_path.value_or("").empty()) {
@@ -138,12 +138,12 @@ void SetAddress(const LegacyDownload& entry, size_t index, DownloadList* downloa
   }
   if (url.empty()) remarks->push_back(absl::StrCat("the download of ", name, " has no file_url"));
   if (HasBrokenHost(url)) {
-    problems->push_back(absl::StrCat("config.download[", index, "].file_url: not an address"));
+    problems->push_back({absl::StrCat("config.download[", index, "].file_url"), "not an address"});
   }
   ConvertedDownload* download = downloads->Find(name);
   if (download == nullptr) {
-    problems->push_back(absl::StrCat("config.download[", index, "].file_name: \"", name,
-                                     "\" is not among the files of the config"));
+    problems->push_back({absl::StrCat("config.download[", index, "].file_name"),
+                         absl::StrCat("\"", name, "\" is not among the files of the config")});
     return;
   }
   download->file_url = url;
@@ -151,12 +151,12 @@ void SetAddress(const LegacyDownload& entry, size_t index, DownloadList* downloa
 
 }  // namespace
 
-ConvertedConfig ConvertLegacyConfig(const JsonObject& record, std::vector<std::string>* problems,
+ConvertedConfig ConvertLegacyConfig(const JsonObject& record, std::vector<FieldViolation>* problems,
                                     std::vector<std::string>* remarks) {
   ConvertedConfig out;
   const Json* value = record.Find("config");
   if (value != nullptr && !value->is_null() && value->AsObject() == nullptr) {
-    problems->push_back("config: an object is expected");
+    problems->push_back({"config", "an object is expected"});
     return out;
   }
   const JsonObject empty;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/base/error.h"
 #include "backends/base/json.h"
 
 namespace modelref {
@@ -28,7 +29,7 @@ struct ConvertedConfig {
 
 // Converts the config of `record`; absent and null are an empty one. What makes the record invalid
 // is added to `problems`, what is only remarkable to `remarks`.
-ConvertedConfig ConvertLegacyConfig(const JsonObject& record, std::vector<std::string>* problems,
+ConvertedConfig ConvertLegacyConfig(const JsonObject& record, std::vector<FieldViolation>* problems,
                                     std::vector<std::string>* remarks);
 
 }  // namespace modelref

@@ -30,7 +30,7 @@ const Json* LegacyFields::Find(absl::string_view name) const {
 }
 
 void LegacyFields::AddProblem(absl::string_view name, absl::string_view what) {
-  problems_->push_back(absl::StrCat(path_, name, ": ", what));
+  problems_->push_back({absl::StrCat(path_, name), std::string(what)});
 }
 
 std::optional<std::string> LegacyFields::OptionalString(absl::string_view name) {

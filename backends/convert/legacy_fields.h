@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "backends/base/error.h"
 #include "backends/base/json.h"
 
 namespace modelref {
@@ -17,7 +18,7 @@ class LegacyFields {
  public:
   // `object` must outlive this. `path` precedes the field names in problems: "config.files[2].".
   // Problems are added to `problems`, which must outlive this, too.
-  LegacyFields(const JsonObject& object, std::string path, std::vector<std::string>* problems)
+  LegacyFields(const JsonObject& object, std::string path, std::vector<FieldViolation>* problems)
       : object_(object), path_(std::move(path)), problems_(problems) {}
 
   // Nothing when the field is absent or null.
@@ -47,7 +48,7 @@ class LegacyFields {
 
   const JsonObject& object_;
   const std::string path_;
-  std::vector<std::string>* const problems_;
+  std::vector<FieldViolation>* const problems_;
 };
 
 // The lax conversions alone; nothing when the value does not fit.

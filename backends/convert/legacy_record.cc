@@ -1,5 +1,7 @@
 // The conversion of one record, by category.
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -28,7 +30,8 @@ struct CommonFields {
 };
 
 CommonFields ReadCommon(const Category& category, const JsonObject& record, absl::string_view model,
-                        LegacyFields* fields, Strings* problems, Strings* remarks) {
+                        LegacyFields* fields, std::vector<FieldViolation>* problems,
+                        Strings* remarks) {
   CommonFields out;
   out.name = fields->RequiredString("name");
   out.type = fields->OptionalString("type");
@@ -179,29 +182,44 @@ Json ConvertClip(const Category& category, CommonFields common, LegacyFields* fi
   return out.Take();
 }
 
+Json Convert(const Category& category, absl::string_view model, const JsonObject& record,
+             std::vector<FieldViolation>* problems, Strings* remarks) {
+  LegacyFields fields(record, "", problems);
+  CommonFields common = ReadCommon(category, record, model, &fields, problems, remarks);
+  if (category.name == "image_generation") {
+    return ConvertImage(std::move(common), &fields, remarks);
+  }
+  if (category.name == "text_generation") {
+    return ConvertText(category, model, std::move(common), &fields, remarks);
+  }
+  if (category.name == "controlnet") {
+    return ConvertControlnet(category, std::move(common), remarks);
+  }
+  if (category.name == "clip") return ConvertClip(category, std::move(common), &fields);
+  return BeginRecord(category, &common).Take();
+}
+
 }  // namespace
+
+ConvertedRecord ConvertLegacyFields(const Category& category, absl::string_view model,
+                                    const JsonObject& legacy) {
+  ConvertedRecord out;
+  Json record = Convert(category, model, legacy, &out.problems, &out.remarks);
+  if (out.problems.empty()) out.record = std::move(record);
+  return out;
+}
 
 absl::StatusOr<Json> ConvertLegacyRecord(const Category& category, absl::string_view model,
                                          const Json& legacy, Strings* remarks) {
   const JsonObject* record = legacy.AsObject();
   if (record == nullptr) return absl::InvalidArgumentError("the record is not a JSON object");
-  Strings problems;
-  LegacyFields fields(*record, "", &problems);
-  CommonFields common = ReadCommon(category, *record, model, &fields, &problems, remarks);
-  Json out;
-  if (category.name == "image_generation") {
-    out = ConvertImage(std::move(common), &fields, remarks);
-  } else if (category.name == "text_generation") {
-    out = ConvertText(category, model, std::move(common), &fields, remarks);
-  } else if (category.name == "controlnet") {
-    out = ConvertControlnet(category, std::move(common), remarks);
-  } else if (category.name == "clip") {
-    out = ConvertClip(category, std::move(common), &fields);
-  } else {
-    out = BeginRecord(category, &common).Take();
-  }
-  if (!problems.empty()) return absl::InvalidArgumentError(absl::StrJoin(problems, "; "));
-  return out;
+  ConvertedRecord converted = ConvertLegacyFields(category, model, *record);
+  std::move(converted.remarks.begin(), converted.remarks.end(), std::back_inserter(*remarks));
+  if (converted.problems.empty()) return std::move(converted.record);
+  return absl::InvalidArgumentError(
+      absl::StrJoin(converted.problems, "; ", [](std::string* out, const FieldViolation& problem) {
+        absl::StrAppend(out, problem.field, ": ", problem.description);
+      }));
 }
 
 }  // namespace modelref

@@ -48,8 +48,9 @@ absl::StatusOr<Json> CheckAndConvert(const Category& category, const std::string
   return ConvertLegacyRecord(category, model, legacy, remarks);
 }
 
-// What the original makes of a row before it converts it.
-Json RowRecord(const TextModelRow& row) {
+}  // namespace
+
+JsonObject LegacyRecordOfRow(const TextModelRow& row) {
   JsonObject record;
   record.Set("name", row.name);
   record.Set("description", row.description);
@@ -63,10 +64,8 @@ Json RowRecord(const TextModelRow& row) {
   record.Set("settings", row.settings.has_value() ? Json(*row.settings) : Json());
   record.Set("display_name", row.display_name);
   record.Set("parameters", row.parameters);
-  return Json(std::move(record));
+  return record;
 }
-
-}  // namespace
 
 absl::StatusOr<ConvertedDocument> ConvertLegacyRecords(const Category& category,
                                                        const JsonObject& legacy,
@@ -106,7 +105,8 @@ ConvertedDocument ConvertModelsCsv(const ModelsCsv& csv) {
       out.issues.push_back({row.name, row.line, severity, std::string(reason)});
     };
     std::vector<std::string> remarks;  // About fields that no row has.
-    absl::StatusOr<Json> converted = CheckAndConvert(category, row.name, RowRecord(row), &remarks);
+    absl::StatusOr<Json> converted =
+        CheckAndConvert(category, row.name, Json(LegacyRecordOfRow(row)), &remarks);
     if (!converted.ok()) {
       ++out.rejected;
       report(IssueSeverity::kError, converted.status().message());

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "backends/base/categories.h"
+#include "backends/base/error.h"
 #include "backends/base/json.h"
 #include "backends/convert/record_issue.h"
 #include "backends/convert/text_csv.h"
@@ -38,6 +39,19 @@ absl::StatusOr<ConvertedDocument> ConvertLegacyRecords(const Category& category,
 // backend's prefix) and is left out without being an error.
 absl::StatusOr<Json> ConvertLegacyRecord(const Category& category, absl::string_view model,
                                          const Json& legacy, std::vector<std::string>* remarks);
+
+struct ConvertedRecord {
+  Json record;  // Null when there are problems, and for a generated duplicate.
+  std::vector<FieldViolation> problems;
+  std::vector<std::string> remarks;
+};
+
+// The same with the problems one by one.
+ConvertedRecord ConvertLegacyFields(const Category& category, absl::string_view model,
+                                    const JsonObject& legacy);
+
+// What a row of models.csv says, before it is converted.
+JsonObject LegacyRecordOfRow(const TextModelRow& row);
 
 // Converts models.csv; its issues come first.
 ConvertedDocument ConvertModelsCsv(const ModelsCsv& csv);

@@ -31,9 +31,13 @@ struct RecordViolation {
   bool operator==(const RecordViolation&) const = default;
 };
 
+// The most that is listed of each kind.
+inline constexpr size_t kMaxListedViolations = 1000;
+
 struct RecordCheck {
   std::vector<RecordViolation> violations;
   std::vector<RecordViolation> warnings;
+  size_t unlisted = 0;  // Violations beyond kMaxListedViolations.
   bool ok() const { return violations.empty(); }
 };
 

@@ -18,15 +18,13 @@ namespace modelref {
 namespace {
 
 constexpr absl::string_view kDefaultStyle = "generalist";
+constexpr absl::string_view kDefaultVersion = "1";
 constexpr double kBillion = 1e9;
-
-// Billions rounded half to even: "0B" for 0.5, "2B" for 1.5.
-std::string SizeTag(double billions) { return absl::StrFormat("%.0fB", std::nearbyint(billions)); }
 
 JsonArray TagsOf(const TextModelRow& row) {
   std::set<std::string> tags(row.tags.begin(), row.tags.end());
   if (!row.style.empty()) tags.insert(row.style);
-  tags.insert(SizeTag(row.parameters_bn));
+  tags.insert(TextSizeTag(row.parameters_bn));
   return JsonArray(tags.begin(), tags.end());
 }
 
@@ -43,7 +41,7 @@ JsonObject LegacyRecord(const TextModelRow& row, const std::string& key) {
   record.Set("baseline", row.baseline);
   record.Set("parameters", row.parameters.lexeme == "0" ? Json() : Json(row.parameters));
   record.Set("description", row.description);
-  record.Set("version", "1");
+  record.Set("version", kDefaultVersion);
   record.Set("style", row.style.empty() ? std::string(kDefaultStyle) : row.style);
   record.Set("nsfw", false);
   record.Set("tags", TagsOf(row));
@@ -81,12 +79,20 @@ JsonObject TextLegacyBaseDocument(const std::vector<TextModelRow>& rows) {
   return records.Take();
 }
 
+std::string TextSizeTag(double billions) {
+  return absl::StrFormat("%.0fB", std::nearbyint(billions));
+}
+
+absl::string_view DefaultTextStyle() { return kDefaultStyle; }
+
+absl::string_view DefaultTextVersion() { return kDefaultVersion; }
+
 std::string FormatTextLegacyDocument(const JsonObject& document) {
   return FormatJson(Json(document), {.indent = 2});
 }
 
 TextModelRow TextRowOfLegacyRecord(absl::string_view name, const JsonObject& record) {
-  std::vector<std::string> ignored;
+  std::vector<FieldViolation> ignored;
   LegacyFields fields(record, "", &ignored);
   const auto text = [&](absl::string_view field) {
     return fields.OptionalString(field).value_or("");
@@ -105,7 +111,7 @@ TextModelRow TextRowOfLegacyRecord(absl::string_view name, const JsonObject& rec
     row.style.clear();
   }
   for (const std::string& tag : tags) {
-    if (tag != SizeTag(row.parameters_bn) && tag != row.style) row.tags.push_back(tag);
+    if (tag != TextSizeTag(row.parameters_bn) && tag != row.style) row.tags.push_back(tag);
   }
   row.display_name = text("display_name");
   if (row.display_name == GeneratedDisplayName(TextModelName(name))) row.display_name.clear();

@@ -19,6 +19,13 @@ JsonObject TextLegacyDocument(const std::vector<TextModelRow>& rows);
 // The same without the entries of the backends: one per row.
 JsonObject TextLegacyBaseDocument(const std::vector<TextModelRow>& rows);
 
+// The tag that tells the size: "7B"; rounded half to even, "0B" for 0.5.
+std::string TextSizeTag(double billions);
+// The style of records that name none: "generalist".
+absl::string_view DefaultTextStyle();
+// The version of all records of a table.
+absl::string_view DefaultTextVersion();
+
 // The text of such a document: indent 2, UTF-8, no final line end.
 std::string FormatTextLegacyDocument(const JsonObject& document);
 

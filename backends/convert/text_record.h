@@ -20,8 +20,8 @@ namespace modelref {
 //    (W-C3)
 //  - `settings`: an object, or one as a JSON string, of known samplers; "" and null are none
 //  - `tags`: a list or a comma-separated string; sorted, distinct, with the style and the size
-//    ("7B"). Size tags of another size are dropped, and a style that is only the default is not
-//    added: no tag accumulates by reading and writing
+//    ("7B"), which has no comma. Size tags of another size are dropped, and a style that is only
+//    the default is not added: no tag accumulates by reading and writing
 //  - `name` is the key, `display_name` is generated when empty; fields that say nothing (null, "",
 //    [], {}, 0, false) are dropped and the defaults added
 //  - legacy: `model_name` is set, members come in the order in which readers of the table get them
@@ -39,7 +39,7 @@ RecordCheck ProcessTextRecord(Format format, absl::string_view name, JsonObject*
 // last row. Whoever deletes or moves one must leave the other's: see SharesTextEntry.
 std::vector<std::pair<std::string, Json>> TextLegacyEntries(absl::string_view name,
                                                             const JsonObject& record);
-// The names alone, the base first; a repeated one ("koboldcpp/M" of the base "M" never is) once.
+// The names alone, the base first.
 std::vector<std::string> TextLegacyEntryNames(absl::string_view name);
 
 // True when two different base names have an entry in common.

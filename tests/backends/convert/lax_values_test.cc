@@ -134,7 +134,7 @@ TEST(LegacyFieldsTest, CollectsEveryProblemWithItsPath) {
   const absl::StatusOr<Json> record =
       ParseJson(R"({"a": 1, "b": "maybe", "c": ["x", 2], "d": {"e": 3}, "f": null})");
   ASSERT_TRUE(record.ok());
-  std::vector<std::string> problems;
+  std::vector<FieldViolation> problems;
   LegacyFields fields(*record->AsObject(), "config.", &problems);
   EXPECT_EQ(fields.OptionalString("a"), std::nullopt);
   EXPECT_EQ(fields.OptionalBool("b"), std::nullopt);
@@ -144,14 +144,14 @@ TEST(LegacyFieldsTest, CollectsEveryProblemWithItsPath) {
   EXPECT_EQ(fields.RequiredString("f"), "");
   EXPECT_EQ(fields.RequiredString("g"), "");
   fields.CheckLiteral("a", {"x", "y"});
-  const std::vector<std::string> expected = {
-      "config.a: a string is expected, not a number",
-      "config.b: true or false is expected, not a string",
-      "config.c[1]: a string is expected, not a number",
-      "config.d.e: a string is expected, not a number",
-      "config.f: a string is expected, not null",
-      "config.g: is missing",
-      "config.a: must be x or y",
+  const std::vector<FieldViolation> expected = {
+      {"config.a", "a string is expected, not a number"},
+      {"config.b", "true or false is expected, not a string"},
+      {"config.c[1]", "a string is expected, not a number"},
+      {"config.d.e", "a string is expected, not a number"},
+      {"config.f", "a string is expected, not null"},
+      {"config.g", "is missing"},
+      {"config.a", "must be x or y"},
   };
   EXPECT_EQ(problems, expected);
 }
