@@ -30,7 +30,7 @@ void Call::Begin() {
   state_->calls_open.fetch_add(1, std::memory_order_relaxed);
   began_ = SteadyClock::now();
   context_.emplace(method_->entry->method, &grpc_context_, options().clock->TimeNow(),
-                   method_->entry->stream != nullptr);
+                   method_->entry->unary == nullptr);
   method_->counters.Started(request_.Length());
 }
 

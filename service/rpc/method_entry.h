@@ -13,6 +13,7 @@
 #include "service/rpc/call_context.h"
 #include "service/rpc/reply.h"
 #include "service/rpc/stream_source.h"
+#include "service/rpc/upload_sink.h"
 
 namespace modelref {
 
@@ -43,11 +44,14 @@ using UnaryBody =
 using StreamBody = std::function<absl::StatusOr<std::unique_ptr<StreamSource>>(
     const CallContext&, const grpc::ByteBuffer&, Waker)>;
 
+using UploadBody = std::function<absl::StatusOr<std::unique_ptr<UploadSink>>(const CallContext&)>;
+
 struct MethodEntry {
   std::string method;  // "/package.Service/Method"
   MethodOptions options;
-  UnaryBody unary;  // Exactly one of the two is set.
+  UnaryBody unary;  // Exactly one of the three is set.
   StreamBody stream;
+  UploadBody upload;
 };
 
 }  // namespace modelref

@@ -15,6 +15,8 @@ void MethodCounters::Started(uint64_t request_bytes) {
   bytes_received_.fetch_add(request_bytes, kRelaxed);
 }
 
+void MethodCounters::Received(uint64_t bytes) { bytes_received_.fetch_add(bytes, kRelaxed); }
+
 void MethodCounters::Sent(uint64_t bytes) {
   messages_sent_.fetch_add(1, kRelaxed);
   bytes_sent_.fetch_add(bytes, kRelaxed);

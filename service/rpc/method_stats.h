@@ -36,6 +36,8 @@ struct MethodStats {
 class alignas(64) MethodCounters {
  public:
   void Started(uint64_t request_bytes);
+  // A message after the first request.
+  void Received(uint64_t bytes);
   void Sent(uint64_t bytes);
   void Finished(absl::StatusCode code, absl::Duration latency);
   // Everything but the name and the kind.

@@ -17,11 +17,15 @@ namespace {
 }  // namespace
 
 void MethodTable::AddUnary(absl::string_view method, MethodOptions options, UnaryBody body) {
-  Add({.method = std::string(method), .options = options, .unary = std::move(body), .stream = {}});
+  Add({std::string(method), options, std::move(body), nullptr, nullptr});
 }
 
 void MethodTable::AddStream(absl::string_view method, MethodOptions options, StreamBody body) {
-  Add({.method = std::string(method), .options = options, .unary = {}, .stream = std::move(body)});
+  Add({std::string(method), options, nullptr, std::move(body), nullptr});
+}
+
+void MethodTable::AddUpload(absl::string_view method, MethodOptions options, UploadBody body) {
+  Add({std::string(method), options, nullptr, nullptr, std::move(body)});
 }
 
 void MethodTable::Add(MethodEntry entry) {

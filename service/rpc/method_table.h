@@ -95,6 +95,10 @@ class MethodTable {
               });
   }
 
+  // A call that sends many messages and gets one answer. The factory runs on the queue's thread and
+  // must not block; the context stays valid as long as the sink.
+  void AddUpload(absl::string_view method, MethodOptions options, UploadBody body);
+
   // The forms below the templates.
   void AddUnary(absl::string_view method, MethodOptions options, UnaryBody body);
   void AddStream(absl::string_view method, MethodOptions options, StreamBody body);

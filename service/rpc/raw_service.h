@@ -19,6 +19,7 @@ class RawService final : public grpc::Service {
   // Registers the next method; they are numbered from 0. `method` must outlive the server.
   void AddUnary(const char* method) { Add(method, grpc::internal::RpcMethod::NORMAL_RPC); }
   void AddStream(const char* method) { Add(method, grpc::internal::RpcMethod::SERVER_STREAMING); }
+  void AddUpload(const char* method) { Add(method, grpc::internal::RpcMethod::CLIENT_STREAMING); }
 
   void RequestUnary(int index, grpc::ServerContext* context, grpc::ByteBuffer* request,
                     grpc::ServerAsyncResponseWriter<grpc::ByteBuffer>* writer,
@@ -29,6 +30,12 @@ class RawService final : public grpc::Service {
                      grpc::ServerAsyncWriter<grpc::ByteBuffer>* writer,
                      grpc::ServerCompletionQueue* queue, void* tag) {
     RequestAsyncServerStreaming(index, context, request, writer, queue, queue, tag);
+  }
+
+  void RequestUpload(int index, grpc::ServerContext* context,
+                     grpc::ServerAsyncReader<grpc::ByteBuffer, grpc::ByteBuffer>* reader,
+                     grpc::ServerCompletionQueue* queue, void* tag) {
+    RequestAsyncClientStreaming(index, context, reader, queue, queue, tag);
   }
 
  private:

@@ -21,6 +21,7 @@
 #include "service/rpc/server_state.h"
 #include "service/rpc/stream_queue.h"
 #include "service/rpc/unary_call.h"
+#include "service/rpc/upload_call.h"
 
 namespace modelref {
 namespace {
@@ -161,8 +162,10 @@ void RpcServer::Impl::MakeMethods() {
     method->index = static_cast<int>(methods_.size()) - 1;
     if (entry.unary != nullptr) {
       state_.service.AddUnary(entry.method.c_str());
-    } else {
+    } else if (entry.stream != nullptr) {
       state_.service.AddStream(entry.method.c_str());
+    } else {
+      state_.service.AddUpload(entry.method.c_str());
     }
   }
 }
@@ -214,8 +217,12 @@ void RpcServer::Impl::PostRequests() {
     for (int i = 0; i < method->entry->options.posted_requests; ++i) {
       if (method->entry->unary != nullptr) {
         for (const auto& queue : unary_queues_) UnaryCall::Post(method.get(), &state_, queue.get());
-      } else {
+      } else if (method->entry->stream != nullptr) {
         for (const auto& queue : stream_queues_) queue->Post(method.get(), &state_);
+      } else {
+        for (const auto& queue : unary_queues_) {
+          UploadCall::Post(method.get(), &state_, queue.get());
+        }
       }
     }
   }

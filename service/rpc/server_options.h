@@ -72,6 +72,9 @@ struct RpcServerOptions {
   // the second time its call is cancelled.
   absl::Duration write_stalled_after = absl::Seconds(60);
   absl::Duration write_cancelled_after = absl::Minutes(5);
+  // A call that sends many messages ends with ABORTED UPLOAD_STALLED when the next one takes
+  // longer.
+  absl::Duration upload_stalled_after = absl::Seconds(60);
   // Unary calls that take longer are logged and counted.
   absl::Duration slow_call = absl::InfiniteDuration();
 

@@ -1,0 +1,170 @@
+#include "service/rpc/upload_call.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "backends/base/error.h"
+#include "backends/base/status_macros.h"
+#include "tests/service/rpc/rpc_test_server.h"
+
+namespace modelref::testing {
+namespace {
+
+constexpr char kMethod[] = "/test.Upload/Join";
+
+// One upload, written by blocking calls as a generated stub would.
+class TestUpload {
+ public:
+  explicit TestUpload(const std::shared_ptr<grpc::Channel>& channel) {
+    const grpc::internal::RpcMethod rpc(kMethod, grpc::internal::RpcMethod::CLIENT_STREAMING);
+    context_.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(120));
+    writer_.reset(grpc::internal::ClientWriterFactory<Text>::Create(channel.get(), rpc, &context_,
+                                                                    &response_));
+  }
+  bool Write(const std::string& text) { return writer_->Write(MakeText(text)); }
+  absl::StatusOr<std::string> Finish() {
+    writer_->WritesDone();
+    const absl::Status status = FromGrpcStatus(writer_->Finish());
+    if (!status.ok()) return status;
+    return response_.value();
+  }
+  void Cancel() { context_.TryCancel(); }
+
+ private:
+  grpc::ClientContext context_;
+  Text response_;
+  std::unique_ptr<grpc::ClientWriter<Text>> writer_;
+};
+
+// Joins what it is sent; "bad" is refused.
+class JoiningSink final : public UploadSink {
+ public:
+  struct Counts {
+    std::atomic<int> made{0};
+    std::atomic<int> gone{0};
+    std::atomic<int> taken{0};
+    std::atomic<int> finished{0};
+    Gate* hold = nullptr;  // Waited for by Take.
+  };
+
+  explicit JoiningSink(Counts* counts) : counts_(counts) { ++counts_->made; }
+  ~JoiningSink() override { ++counts_->gone; }
+
+  absl::Status Take(const grpc::ByteBuffer& message) override {
+    Text text;
+    RETURN_IF_ERROR(ParseMessage(message, &text));
+    if (counts_->hold != nullptr) counts_->hold->Wait();
+    ++counts_->taken;
+    if (text.value() == "bad") return Error(absl::StatusCode::kInvalidArgument, "BAD", "bad");
+    parts_.push_back(text.value());
+    return absl::OkStatus();
+  }
+  void Finish(RawReply reply) override {
+    ++counts_->finished;
+    reply.Send(SerializeMessage(MakeText(absl::StrJoin(parts_, "+"))));
+  }
+
+ private:
+  Counts* const counts_;
+  std::vector<std::string> parts_;
+};
+
+class UploadCallTest : public ::testing::Test {
+ protected:
+  void StartServer(const TestServer::Options& change = nullptr) {
+    server_.emplace(
+        [this](MethodTable* table) {
+          table->AddUpload(
+              kMethod, {},
+              [this](const CallContext& context) -> absl::StatusOr<std::unique_ptr<UploadSink>> {
+                EXPECT_TRUE(context.is_stream());
+                if (refuse_) return Error(absl::StatusCode::kUnavailable, "REFUSED", "not now");
+                return std::make_unique<JoiningSink>(&counts_);
+              });
+        },
+        change);
+    ASSERT_TRUE(server_->start_status().ok()) << server_->start_status();
+  }
+
+  JoiningSink::Counts counts_;
+  bool refuse_ = false;
+  std::optional<TestServer> server_;
+};
+
+TEST_F(UploadCallTest, AnswersOnceWithAllThatWasSentInOrder) {
+  StartServer();
+  TestUpload upload(server_->channel());
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(upload.Write(absl::StrCat(i)));
+  const absl::StatusOr<std::string> answer = upload.Finish();
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(answer->substr(0, 9), "0+1+2+3+4");
+  EXPECT_EQ(counts_.taken, 50);
+  EXPECT_TRUE(Eventually([this] { return counts_.gone == 1; }));
+  EXPECT_TRUE(Eventually([this] { return (*server_)->Stats().methods[0].finished[0] == 1; }));
+}
+
+TEST_F(UploadCallTest, AnUploadOfNothingIsAnsweredToo) {
+  StartServer();
+  const absl::StatusOr<std::string> answer = TestUpload(server_->channel()).Finish();
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(*answer, "");
+}
+
+TEST_F(UploadCallTest, ARefusedMessageEndsTheCallWhileThePeerStillSends) {
+  StartServer();
+  TestUpload upload(server_->channel());
+  upload.Write("good");
+  upload.Write("bad");
+  for (int i = 0; i < 1000 && upload.Write("more"); ++i) {
+  }
+  EXPECT_EQ(ReasonOf(upload.Finish().status()), "BAD");
+  EXPECT_EQ(counts_.finished, 0);
+  EXPECT_TRUE(Eventually([this] { return counts_.gone == 1; }));
+}
+
+TEST_F(UploadCallTest, ACancelledUploadIsNeverFinished) {
+  Gate hold;
+  counts_.hold = &hold;
+  StartServer();
+  TestUpload upload(server_->channel());
+  ASSERT_TRUE(upload.Write("a"));
+  ASSERT_TRUE(Eventually([this] { return counts_.made == 1; }));
+  upload.Cancel();
+  EXPECT_EQ(upload.Finish().status().code(), absl::StatusCode::kCancelled);
+  hold.Open();
+  EXPECT_TRUE(Eventually([this] { return counts_.gone == 1; }));
+  EXPECT_EQ(counts_.finished, 0);
+}
+
+TEST_F(UploadCallTest, AnUploadThatStallsIsEnded) {
+  StartServer(
+      [](RpcServerOptions* options) { options->upload_stalled_after = absl::Milliseconds(50); });
+  TestUpload upload(server_->channel());
+  ASSERT_TRUE(upload.Write("a"));
+  ASSERT_TRUE(Eventually([this] { return counts_.gone == 1; }));
+  EXPECT_EQ(ReasonOf(upload.Finish().status()), "UPLOAD_STALLED");
+}
+
+TEST_F(UploadCallTest, ASinkThatIsNotMadeIsTheAnswer) {
+  refuse_ = true;
+  StartServer();
+  TestUpload upload(server_->channel());
+  EXPECT_EQ(ReasonOf(upload.Finish().status()), "REFUSED");
+}
+
+TEST_F(UploadCallTest, AShutdownEndsUploadsThatGoOn) {
+  StartServer();
+  TestUpload upload(server_->channel());
+  ASSERT_TRUE(upload.Write("a"));
+  ASSERT_TRUE(Eventually([this] { return counts_.taken == 1; }));
+  (*server_)->Shutdown(absl::Milliseconds(20));
+  EXPECT_FALSE(upload.Finish().ok());
+  EXPECT_EQ(counts_.gone, 1);
+}
+
+}  // namespace
+}  // namespace modelref::testing
