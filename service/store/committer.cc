@@ -262,7 +262,11 @@ absl::Status Committer::RunBody(Member* member, PreparedTransaction* prepared,
   TransactionContext context(state_.root, *database_, origin->time);
   RETURN_IF_ERROR(member->waiting.request.body(context));
   ASSIGN_OR_RETURN(*prepared, PrepareTransaction(state_.root, std::move(context.edits()), *origin));
-  return WriteTransactionRows(*database_, state_.ids, *state_.root, *prepared, *origin);
+  RETURN_IF_ERROR(WriteTransactionRows(*database_, state_.ids, *state_.root, *prepared, *origin));
+  const TransactionFinish& finish = member->waiting.request.finish;
+  if (!finish) return absl::OkStatus();
+  const bool changed = !prepared->events.empty();
+  return finish(*database_, {changed ? prepared->root : state_.root, changed});
 }
 
 }  // namespace modelref

@@ -146,6 +146,14 @@ RenderedFile RenderJsonFile(const DocumentState& state) {
   return file;
 }
 
+std::string RenderSourceText(const DocumentState& state) {
+  if (state.key.category != "text_generation") return RenderJsonFile(state).bytes;
+  // The words of its problems are rows of the table.
+  DocumentState without_problems = state;
+  without_problems.problems.clear();
+  return RenderJsonFile(without_problems).bytes;
+}
+
 absl::StatusOr<RenderedFile> RenderTableFile(const DocumentState& state,
                                              absl::string_view present) {
   const Problems problems(state.problems);

@@ -22,6 +22,10 @@ struct RenderedFile {
 // since it was read is its source text.
 RenderedFile RenderJsonFile(const DocumentState& state);
 
+// The text of a legacy document as readers of the original get it: for text_generation the object
+// of three entries per row, otherwise what RenderJsonFile writes.
+std::string RenderSourceText(const DocumentState& state);
+
 // models.csv of the records that are no generated variants. `present` is the table so far, whose
 // layout is kept as far as it goes (backends/convert/text_csv_update.h); empty: none.
 //   INTERNAL  what was made cannot be read back.

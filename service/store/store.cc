@@ -55,6 +55,7 @@ Store::Store(const std::vector<DocumentKey>& keys, Clock& clock, const Options& 
 
 Store::~Store() {
   watch_.reset();
+  callbacks_.Stop();  // They may write.
   committer_.reset();
 }
 
@@ -157,8 +158,9 @@ void Store::Publish(const RootPtr& content, std::vector<CommittedTransactionPtr>
   {
     MutexLock lock(&root_mutex_);
     old = std::exchange(root_, WithFreshness(content, *root_));
-    for (CommittedTransactionPtr& transaction : transactions) history_.Add(std::move(transaction));
+    for (const CommittedTransactionPtr& transaction : transactions) history_.Add(transaction);
   }
+  callbacks_.Tell(transactions);
   NotifyListeners();
 }
 
@@ -169,6 +171,7 @@ void Store::Replace(const RootPtr& content, TransactionRing history) {
     old = std::exchange(root_, WithFreshness(content, *root_));
     std::swap(history_, history);
   }
+  callbacks_.TellGap(content->revision);
   NotifyListeners();
 }
 

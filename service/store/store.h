@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "backends/base/clock.h"
 #include "backends/base/mutex.h"
+#include "service/store/commit_callbacks.h"
 #include "service/store/file_lock.h"
 #include "service/store/transaction.h"
 #include "service/store/transaction_ring.h"
@@ -101,6 +102,12 @@ class Store {
   // must not block: of the writes only CommitAsync is allowed.
   void AddListener(std::function<void()> listener);
 
+  // `callback` hears of every commit, of any process, once and in order, on a thread of its own; it
+  // may block and may write. It must not outlive what it uses: it runs until the store is gone.
+  void AddCommitCallback(CommitCallbacks::Callback callback) {
+    callbacks_.Add(std::move(callback));
+  }
+
   // Not OK once an I/O error made the outcome of a commit unknown: only reads work then.
   absl::Status fenced() const;
   const Options& options() const { return options_; }
@@ -133,6 +140,9 @@ class Store {
 
   mutable Mutex listeners_mutex_;
   std::vector<std::function<void()>> listeners_ ABSL_GUARDED_BY(listeners_mutex_);
+
+  // Before the committer, whose thread tells it; after all that its callbacks may use.
+  CommitCallbacks callbacks_;
 
   Mutex reader_mutex_;
   std::unique_ptr<Database> reader_ ABSL_GUARDED_BY(reader_mutex_);  // Null in memory.

@@ -87,15 +87,20 @@ class TransactionContext {
 // outcome of the transaction; others of the same group are not touched. May run more than once.
 using TransactionBody = std::function<absl::Status(TransactionContext&)>;
 
+struct CommitResult {
+  RootPtr root;          // The state right after the transaction.
+  bool changed = false;  // False: equal content, no event was made.
+};
+
+// Runs inside the transaction once its rows are written, for rows that tell of its outcome. An
+// error undoes the transaction and is its outcome.
+using TransactionFinish = std::function<absl::Status(Database&, const CommitResult&)>;
+
 struct TransactionRequest {
   std::string caller;      // Who: a user, "external:file", "external:adopt", …
   std::string request_id;  // What the caller named as the cause; may be empty.
   TransactionBody body;
-};
-
-struct CommitResult {
-  RootPtr root;          // The state right after the transaction.
-  bool changed = false;  // False: equal content, no event was made.
+  TransactionFinish finish;  // May be empty.
 };
 
 using CommitCallback = std::function<void(absl::StatusOr<CommitResult>)>;
