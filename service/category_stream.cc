@@ -21,6 +21,7 @@ class CategoryStream final : public StreamSource {
   CategoryStream(const ReadMeans& means, const ReadPlan& plan, DocumentParts::Options options,
                  const Waker& waker)
       : catalogue_(means.catalogue),
+        source_texts_(means.source_texts),
         key_(plan.keys.front()),
         options_(std::move(options)),
         pending_(means, plan, waker) {}
@@ -43,13 +44,17 @@ class CategoryStream final : public StreamSource {
     absl::StatusOr<DocumentView> view = OpenDocument(catalogue_, key_);
     if (!view.ok()) return view.status();
     FillHeader(catalogue_, *view, &header_);
-    absl::StatusOr<DocumentParts> parts = DocumentParts::Create(*std::move(view), options_);
+    SourceText source;
+    if (options_.source_text) source = source_texts_->Of(*view->state);
+    absl::StatusOr<DocumentParts> parts =
+        DocumentParts::Create(*std::move(view), options_, std::move(source));
     if (!parts.ok()) return parts.status();
     parts_ = *std::move(parts);
     return absl::OkStatus();
   }
 
   const Catalogue& catalogue_;
+  SourceTextCache* const source_texts_;
   const DocumentKey key_;
   const DocumentParts::Options options_;
   PendingRead pending_;
@@ -62,6 +67,7 @@ class AllCategoriesStream final : public StreamSource {
   AllCategoriesStream(const ReadMeans& means, const ReadPlan& plan, bool source_text,
                       std::map<std::string, std::string> known, const Waker& waker)
       : catalogue_(means.catalogue),
+        source_texts_(means.source_texts),
         keys_(plan.keys),
         source_text_(source_text),
         known_(std::move(known)),
@@ -96,7 +102,10 @@ class AllCategoriesStream final : public StreamSource {
     if (const auto it = known_.find(key.category); it != known_.end()) {
       options.if_none_match = it->second;
     }
-    absl::StatusOr<DocumentParts> parts = DocumentParts::Create(*std::move(view), options);
+    SourceText source;
+    if (source_text_) source = source_texts_->Of(*view->state);
+    absl::StatusOr<DocumentParts> parts =
+        DocumentParts::Create(*std::move(view), options, std::move(source));
     if (!parts.ok()) return parts.status();
     parts_ = *std::move(parts);
     return absl::OkStatus();
@@ -114,6 +123,7 @@ class AllCategoriesStream final : public StreamSource {
   }
 
   const Catalogue& catalogue_;
+  SourceTextCache* const source_texts_;
   const std::vector<DocumentKey> keys_;
   const bool source_text_;
   const std::map<std::string, std::string> known_;

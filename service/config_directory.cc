@@ -47,6 +47,13 @@ std::string AuditRoot(const v1::ServerConfig& config) {
 
 }  // namespace
 
+std::string QueueRoot(const v1::ServerConfig& config) {
+  const v1::QueueConfig& queue = config.queue();
+  if (!queue.root_path_override().empty()) return queue.root_path_override();
+  return absl::StrCat(config.data_dir(), "/",
+                      queue.relative_subdir().empty() ? "pending_queue" : queue.relative_subdir());
+}
+
 std::vector<ExtraCategory> ExtraCategories(const v1::ServerConfig& config) {
   std::vector<ExtraCategory> extra;
   for (const v1::CategoryConfig& category : config.categories()) {

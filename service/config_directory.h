@@ -13,5 +13,7 @@ namespace modelref {
 
 std::vector<ExtraCategory> ExtraCategories(const v1::ServerConfig& config);
 DataDirectory::Options MakeDirectoryOptions(const v1::ServerConfig& config);
+// Where the files of the queue of proposed changes are.
+std::string QueueRoot(const v1::ServerConfig& config);
 
 }  // namespace modelref

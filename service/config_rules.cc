@@ -232,6 +232,14 @@ void CheckTimes(ConfigBuilder* builder) {
   }
 }
 
+// Set in the environment of many servers of the original, where it is the default.
+void CheckQueueSettings(const ConfigBuilder& builder, std::vector<std::string>* warnings) {
+  if (!builder.config().queue().enabled()) return;
+  warnings->push_back(
+      "queue.enabled: the queue of proposed changes is not built yet in this version; reads are "
+      "served, writes answer QUEUE_NOT_BUILT");
+}
+
 }  // namespace
 
 void CheckReplica(ConfigBuilder* builder, std::vector<std::string>* warnings) {
@@ -266,6 +274,7 @@ void CheckSettings(ConfigBuilder* builder, std::vector<std::string>* warnings) {
   CheckCategories(builder);
   CheckFolders(builder);
   CheckAuth(builder, warnings);
+  CheckQueueSettings(*builder, warnings);
   CheckTimes(builder);
 }
 

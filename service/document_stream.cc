@@ -11,13 +11,6 @@
 namespace modelref {
 namespace {
 
-constexpr absl::string_view kEmptySourceText = "{}";
-
-const Etag& EmptySourceEtag() {
-  static const Etag* const etag = new Etag(Sha256(kEmptySourceText));
-  return *etag;
-}
-
 absl::Status BadResume(absl::string_view field, absl::string_view description) {
   return Error(absl::StatusCode::kInvalidArgument, "BAD_RESUME",
                absl::StrCat(field, ": ", description),
@@ -25,15 +18,6 @@ absl::Status BadResume(absl::string_view field, absl::string_view description) {
 }
 
 }  // namespace
-
-absl::string_view SourceTextOf(const DocumentState& state) {
-  return state.source_text == nullptr ? kEmptySourceText : absl::string_view(*state.source_text);
-}
-
-const Etag& EtagOf(const DocumentState& state, bool source_text) {
-  if (!source_text) return state.document->etag();
-  return state.source_text == nullptr ? EmptySourceEtag() : state.source_etag;
-}
 
 absl::StatusOr<bool> IsSourceText(v1::Representation representation, Format format) {
   const auto bad = [](absl::string_view description) {
@@ -53,11 +37,12 @@ absl::StatusOr<bool> IsSourceText(v1::Representation representation, Format form
   }
 }
 
-DocumentParts::DocumentParts(DocumentView view, Options options)
-    : view_(std::move(view)), options_(std::move(options)) {}
+DocumentParts::DocumentParts(DocumentView view, Options options, SourceText source)
+    : view_(std::move(view)), options_(std::move(options)), source_(std::move(source)) {}
 
-absl::StatusOr<DocumentParts> DocumentParts::Create(DocumentView view, Options options) {
-  DocumentParts parts(std::move(view), std::move(options));
+absl::StatusOr<DocumentParts> DocumentParts::Create(DocumentView view, Options options,
+                                                    SourceText source) {
+  DocumentParts parts(std::move(view), std::move(options), std::move(source));
   RETURN_IF_ERROR(parts.Seek());
   return parts;
 }
@@ -84,9 +69,9 @@ absl::Status DocumentParts::Seek() {
   return absl::OkStatus();
 }
 
-const Etag& DocumentParts::etag() const { return EtagOf(*view_.state, options_.source_text); }
-
-absl::string_view DocumentParts::source_text() const { return SourceTextOf(*view_.state); }
+const Etag& DocumentParts::etag() const {
+  return options_.source_text ? source_.etag : view_.state->document->etag();
+}
 
 const Entry* DocumentParts::Current() const {
   const auto& chunks = view_.document().chunks();
@@ -106,11 +91,11 @@ void DocumentParts::FillHeaderPart(v1::CategoryHeader* header) {
   header->set_mod_revision(state.mod_revision);
   header->set_etag(etag().data(), etag().size());
   header->set_record_count(state.document->record_count());
-  header->set_size_bytes(options_.source_text ? source_text().size()
+  header->set_size_bytes(options_.source_text ? source_.text->size()
                                               : state.document->size_bytes());
   const bool same = absl::string_view(options_.if_none_match) == AsBytes(etag());
   header->set_not_modified(same);
-  const bool nothing_left = options_.source_text ? source_text().empty() : Current() == nullptr;
+  const bool nothing_left = options_.source_text ? source_.text->empty() : Current() == nullptr;
   stage_ = same || nothing_left ? Stage::kEnd : Stage::kContent;
 }
 
@@ -125,7 +110,7 @@ void DocumentParts::FillBatch(v1::RecordBatch* batch) {
 }
 
 void DocumentParts::FillChunk(v1::RawChunk* chunk) {
-  const absl::string_view rest = source_text().substr(offset_);
+  const absl::string_view rest = absl::string_view(*source_.text).substr(offset_);
   const absl::string_view piece = rest.substr(0, kMaxPartBytes);
   chunk->set_data(piece.data(), piece.size());
   offset_ += piece.size();

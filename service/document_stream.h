@@ -5,6 +5,7 @@
 #include "modelref/v1/reference.pb.h"
 #include "service/catalogue.h"
 #include "service/record_batcher.h"
+#include "service/source_text.h"
 
 namespace modelref {
 
@@ -25,7 +26,9 @@ class DocumentParts {
   // Checks the resume fields against the document.
   //   INVALID_ARGUMENT (BAD_RESUME)  one of the two is missing, or the record does not exist.
   //   ABORTED (ETAG_MISMATCH)        the document is not the one that the transfer began with.
-  static absl::StatusOr<DocumentParts> Create(DocumentView view, Options options);
+  // `source` is what is sent with `options.source_text`.
+  static absl::StatusOr<DocumentParts> Create(DocumentView view, Options options,
+                                              SourceText source = {});
 
   // Fills the next part of `response`, which is a StreamCategoryResponse or a
   // FetchAllCategoriesResponse; false after the end.
@@ -56,7 +59,7 @@ class DocumentParts {
  private:
   enum class Stage { kHeader, kContent, kEnd, kDone };
 
-  DocumentParts(DocumentView view, Options options);
+  DocumentParts(DocumentView view, Options options, SourceText source);
 
   absl::Status Seek();
   const Entry* Current() const;
@@ -66,10 +69,10 @@ class DocumentParts {
   void FillChunk(v1::RawChunk* chunk);
   void FillEnd(v1::CategoryEnd* end);
   const Etag& etag() const;
-  absl::string_view source_text() const;
 
   DocumentView view_;
   Options options_;
+  SourceText source_;
   Stage stage_ = Stage::kHeader;
   size_t chunk_ = 0;
   size_t entry_ = 0;
@@ -78,14 +81,8 @@ class DocumentParts {
   uint64_t records_ = 0;  // Sent in this transfer.
 };
 
-// The text of a legacy document, "{}" when there is none.
-absl::string_view SourceTextOf(const DocumentState& state);
-
 // Checks that the representation suits the format.
 //   INVALID_ARGUMENT (BAD_REPRESENTATION)
 absl::StatusOr<bool> IsSourceText(v1::Representation representation, Format format);
-
-// The etag of the document in the representation.
-const Etag& EtagOf(const DocumentState& state, bool source_text);
 
 }  // namespace modelref

@@ -7,6 +7,7 @@
 #include "service/catalogue.h"
 #include "service/rpc/executor.h"
 #include "service/rpc/stream_source.h"
+#include "service/source_text.h"
 #include "service/watch/position_waiter.h"
 
 namespace modelref {
@@ -18,6 +19,8 @@ struct ReadMeans {
   Executor& executor;
   // Answers of this size and more are compressed for callers that accept it; 0: none.
   size_t gzip_min_bytes = 0;
+  // Of reads of SOURCE_TEXT; null where there are none.
+  SourceTextCache* source_texts = nullptr;
 };
 
 // What precedes the answer of a stream, run elsewhere: a queue's thread must wait neither for other

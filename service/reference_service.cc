@@ -67,6 +67,9 @@ bool IsSlow(const v1::ListModelsRequest& request) {
   return request.has_filter() || request.order() != v1::MODEL_ORDER_UNSPECIFIED;
 }
 bool IsSlow(const v1::GetCategoryStatisticsRequest&) { return true; }
+bool IsSlow(const v1::GetCategoryRequest& request) {
+  return request.representation() == v1::REPRESENTATION_SOURCE_TEXT;
+}
 template <typename Request>
 bool IsSlow(const Request&) {
   return false;
@@ -79,7 +82,7 @@ ReferenceService::ReferenceService(Catalogue catalogue, RefreshPolicy may_refres
                                    GzipCache::Options gzip)
     : catalogue_(std::move(catalogue)),
       may_refresh_(std::move(may_refresh)),
-      means_{catalogue_, positions, executor, gzip.min_bytes},
+      means_{catalogue_, positions, executor, gzip.min_bytes, &source_texts_},
       gzip_cache_(gzip, executor),
       index_cache_(kIndexBytes),
       statistics_cache_(kStatisticsBytes) {}
@@ -150,18 +153,15 @@ absl::StatusOr<v1::ListCategoriesResponse> ReferenceService::ListCategories(
 }
 
 absl::StatusOr<std::shared_ptr<const std::string>> ReferenceService::CategoryJson(
-    const DocumentView& view, bool source_text) {
-  const DocumentState& state = *view.state;
-  const size_t size = source_text ? SourceTextOf(state).size() : state.document->size_bytes();
+    const DocumentState& state, const SourceText* source) {
+  const size_t size = source == nullptr ? state.document->size_bytes() : source->text->size();
   if (size > kGetCategoryBytes) {
     return Error(absl::StatusCode::kResourceExhausted, "USE_STREAM_CATEGORY",
                  absl::StrCat(state.key.ToString(), " has ", size,
                               " bytes, more than one message holds: call StreamCategory"),
                  {.metadata = {{"sizeBytes", absl::StrCat(size)}}});
   }
-  if (!source_text) return json_cache_.JsonOf(state);
-  if (state.source_text != nullptr) return state.source_text;
-  return std::make_shared<const std::string>(SourceTextOf(state));
+  return source == nullptr ? json_cache_.JsonOf(state) : source->text;
 }
 
 absl::StatusOr<grpc::ByteBuffer> ReferenceService::GetCategory(
@@ -169,7 +169,9 @@ absl::StatusOr<grpc::ByteBuffer> ReferenceService::GetCategory(
   ASSIGN_OR_RETURN(const DocumentView view, OpenDocument(catalogue_, key));
   ASSIGN_OR_RETURN(const bool source_text,
                    IsSourceText(request.representation(), view.state->key.format));
-  const Etag& etag = EtagOf(*view.state, source_text);
+  SourceText source;
+  if (source_text) source = source_texts_.Of(*view.state);
+  const Etag& etag = source_text ? source.etag : view.state->document->etag();
   v1::GetCategoryResponse response;
   FillHeader(catalogue_, view, response.mutable_header());
   response.set_mod_revision(view.state->mod_revision);
@@ -178,7 +180,7 @@ absl::StatusOr<grpc::ByteBuffer> ReferenceService::GetCategory(
     response.mutable_not_modified();
     return SerializeMessage(response);
   }
-  ASSIGN_OR_RETURN(const auto json, CategoryJson(view, source_text));
+  ASSIGN_OR_RETURN(const auto json, CategoryJson(*view.state, source_text ? &source : nullptr));
   // The document goes out from shared memory behind the few bytes that are this answer's own.
   const std::string head =
       absl::StrCat(response.SerializeAsString(),

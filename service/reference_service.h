@@ -58,11 +58,12 @@ class ReferenceService {
   void AddStream(MethodTable* methods, absl::string_view method,
                  absl::StatusOr<std::unique_ptr<StreamSource>> (ReferenceService::*open)(
                      const CallContext&, const Request&, const Waker&));
-  absl::StatusOr<std::shared_ptr<const std::string>> CategoryJson(const DocumentView& view,
-                                                                  bool source_text);
+  absl::StatusOr<std::shared_ptr<const std::string>> CategoryJson(const DocumentState& state,
+                                                                  const SourceText* source);
 
   const Catalogue catalogue_;
   const RefreshPolicy may_refresh_;
+  SourceTextCache source_texts_;
   const ReadMeans means_;
   DocumentJsonCache json_cache_;
   GzipCache gzip_cache_;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/clock.h"
+#include "backends/base/error.h"
 #include "backends/base/executor.h"
 #include "backends/base/log.h"
 #include "backends/base/status_macros.h"
@@ -32,6 +33,7 @@
 #include "service/watch/wire.h"
 #include "service/watch_service.h"
 #include "service/watchdog.h"
+#include "service/write_service.h"
 
 namespace modelref {
 namespace {
@@ -95,7 +97,16 @@ class Server::Impl {
     admin_ =
         std::make_unique<AdminService>(*catalogue_, access_, facts, MakeAdminOperations(parts));
     statistics_ = std::make_unique<StatisticsService>(*catalogue_, MakeStatisticsSources(parts));
+    const absl::Status refusal = WriteRefusal(config_);
+    if (ReasonOf(refusal) == "QUEUE_NOT_BUILT") {
+      Log(LogLevel::kWarning, "writes.refused", {{"because", std::string(refusal.message())}});
+    }
+    writes_ =
+        std::make_unique<WriteService>(*catalogue_, access_, rpc_->executor(),
+                                       WriteService::Options{MakeWriteLimits(config_), refusal,
+                                                             config_.limits().document_bytes()});
     reference_->Register(&rpc_->methods());
+    writes_->Register(&rpc_->methods());
     watch_->Register(&rpc_->methods());
     admin_->Register(&rpc_->methods());
     statistics_->Register(&rpc_->methods());
@@ -136,6 +147,7 @@ class Server::Impl {
     if (std::exchange(serving_, false)) Drain();
     reflection_.reset();
     if (positions_ != nullptr) positions_->Stop();
+    if (writes_ != nullptr) writes_->Stop();
     admin_http_.reset();
     file_executor_.Shutdown();
     if (data_ == nullptr) return;
@@ -234,6 +246,7 @@ class Server::Impl {
   std::unique_ptr<Catalogue> catalogue_;
   std::unique_ptr<ReferenceService> reference_;
   std::unique_ptr<WatchService> watch_;
+  std::unique_ptr<WriteService> writes_;
   std::unique_ptr<AdminService> admin_;
   std::unique_ptr<StatisticsService> statistics_;
   MetricsRegistry metrics_;

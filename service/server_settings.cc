@@ -6,7 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/durable_file.h"
+#include "backends/base/error.h"
 #include "service/process_limits.h"
+#include "service/queue_gate.h"
 #include "service/rpc/listen_address.h"
 #include "service/watch/wire.h"
 
@@ -88,6 +90,37 @@ GzipCache::Options MakeGzipOptions(const v1::ServerConfig& config) {
   GzipCache::Options options;
   options.min_bytes = config.runtime().gzip_min_bytes();
   return options;
+}
+
+WriteLimits MakeWriteLimits(const v1::ServerConfig& config) {
+  const v1::Limits& from = config.limits();
+  WriteLimits limits;
+  limits.model_name_bytes = from.model_name_bytes();
+  limits.record_bytes = from.record_bytes();
+  limits.document_bytes = from.document_bytes();
+  limits.json_depth = from.json_depth();
+  limits.operations = from.operations_per_write();
+  limits.mass_removal_percent = config.store().held_removal_percent();
+  limits.mass_removal_min_models = config.store().held_removal_min_models();
+  return limits;
+}
+
+absl::Status WriteRefusal(const v1::ServerConfig& config) {
+  if (config.mode() == v1::MODE_REPLICA) {
+    ErrorExtras extras;
+    std::string where = "its primary";
+    if (!config.upstream().empty()) {
+      extras.metadata["primary"] = config.upstream();
+      where = config.upstream();
+    }
+    return Error(absl::StatusCode::kFailedPrecondition, "READ_ONLY_REPLICA",
+                 absl::StrCat("this server is a replica; write to ", where), std::move(extras));
+  }
+  if (config.offline()) {
+    return Error(absl::StatusCode::kFailedPrecondition, "WRITES_NOT_SUPPORTED",
+                 "this server only reads its directory (offline)");
+  }
+  return CheckQueue(config);
 }
 
 uint64_t MemoryLimit(const v1::ServerConfig& config) {

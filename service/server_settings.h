@@ -13,6 +13,7 @@
 #include "service/rpc/server_options.h"
 #include "service/rpc/tls_reloader.h"
 #include "service/watch/watch_session.h"
+#include "service/write/write_plan.h"
 
 namespace modelref {
 
@@ -29,6 +30,9 @@ uint64_t MemoryLimit(const v1::ServerConfig& config);
 WatchSession::Options MakeWatchOptions(const v1::ServerConfig& config);
 PositionWaiter::Options MakePositionOptions(const v1::ServerConfig& config);
 GzipCache::Options MakeGzipOptions(const v1::ServerConfig& config);
+WriteLimits MakeWriteLimits(const v1::ServerConfig& config);
+// Not OK: why the server commits no writes, with the reason that they answer.
+absl::Status WriteRefusal(const v1::ServerConfig& config);
 
 // How the server stops.
 struct DrainPlan {

@@ -12,7 +12,7 @@
 #include "backends/convert/text_record.h"
 #include "backends/document.h"
 #include "service/model_fields.h"
-#include "service/model_record.h"
+#include "service/write/model_record.h"
 #include "tests/fuzz/fuzz_check.h"
 
 namespace modelref {

@@ -163,10 +163,10 @@ TEST(ConfigTest, AFileThatCannotBeReadIsOneLine) {
 TEST(ConfigTest, UnbuiltFeaturesRefuseToStartInsteadOfBeingIgnored) {
   const testing::TempDir dir;
   for (const char* json :
-       {R"({"redis":{"enabled":true}})", R"({"queue":{"enabled":true}})", R"({"upstream":"h:1"})",
-        R"({"auth":{"tokens_file":"/t"}})", R"({"lifecycle":{"store":"sqlite"}})",
-        R"({"store":{"history_retain":"24h"}})", R"({"sources":{"github_seed":true}})",
-        R"({"mode":"replica"})"}) {
+       {R"({"redis":{"enabled":true}})", R"({"queue":{"allow_self_approval":true}})",
+        R"({"upstream":"h:1"})", R"({"auth":{"tokens_file":"/t"}})",
+        R"({"lifecycle":{"store":"sqlite"}})", R"({"store":{"history_retain":"24h"}})",
+        R"({"sources":{"github_seed":true}})", R"({"mode":"replica"})"}) {
     const StartDecision start = LoadFile(dir, json);
     EXPECT_EQ(start.exit_code, 2) << json;
     EXPECT_THAT(start.err, HasSubstr("not built yet in this version")) << json;

@@ -157,11 +157,12 @@ TEST(EnvTableTest, QueueRedisAndSeedingAreSwitchedOffOnAReplicaWithOneWarning) {
                                                 HasSubstr("GITHUB_SEED_ENABLED"))));
 }
 
-TEST(EnvTableTest, TheQueueOfTheOriginalIsOnlyWarnedAboutOnAPrimary) {
+TEST(EnvTableTest, TheQueueOfTheOriginalIsTakenOverOnAPrimaryWithAWarning) {
   const StartDecision start = Load({{"PENDING_QUEUE__ENABLED", "true"}});
   ASSERT_TRUE(start.config.has_value()) << start.err;
+  EXPECT_TRUE(start.config->queue().enabled());
   EXPECT_THAT(start.warnings,
-              ElementsAre(AllOf(HasSubstr("queue.enabled"), HasSubstr("not built yet"))));
+              ElementsAre(AllOf(HasSubstr("queue.enabled"), HasSubstr("QUEUE_NOT_BUILT"))));
   EXPECT_EQ(Load({{"REDIS__USE_REDIS", "true"}}).exit_code, 2);
 }
 

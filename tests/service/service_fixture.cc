@@ -16,13 +16,14 @@ ServiceFixture::ServiceFixture(const Options& options) {
   positions_ = std::make_unique<PositionWaiter>(*store_, nullptr, options.positions);
   hub_ = std::make_unique<WatchHub>(*store_, *positions_, "node-1");
   catalogue_ =
-      std::make_unique<Catalogue>(Catalogue{*store_, registry_, Format::kV2, "node-1", clock_,
+      std::make_unique<Catalogue>(Catalogue{*store_, registry_, options.canonical, "node-1", clock_,
                                             [](const DocumentKey&) { return absl::OkStatus(); }});
   watch_ = std::make_unique<WatchService>(*catalogue_, *hub_, options.watch);
   server_ = std::make_unique<TestServer>(
       [this](MethodTable* methods) { watch_->Register(methods); },
       [&](RpcServerOptions* server) {
         server->clock = &clock_;
+        server->admission = MakeAdmission(access_, limits_, false);
         if (options.server) options.server(server);
       },
       [this, &options](RpcServer& server) {
@@ -30,14 +31,19 @@ ServiceFixture::ServiceFixture(const Options& options) {
             *catalogue_, [](const CallContext&) { return absl::OkStatus(); }, *positions_,
             server.executor(), options.gzip);
         reference_->Register(&server.methods());
+        writes_ =
+            std::make_unique<WriteService>(*catalogue_, access_, server.executor(), options.writes);
+        writes_->Register(&server.methods());
       });
   reference_stub_ = v1::ReferenceService::NewStub(server_->channel());
   watch_stub_ = v1::WatchService::NewStub(server_->channel());
+  write_stub_ = v1::WriteService::NewStub(server_->channel());
 }
 
 ServiceFixture::~ServiceFixture() {
   (*server_)->Shutdown(absl::ZeroDuration());
   positions_->Stop();
+  writes_->Stop();
   server_->Destroy();
 }
 

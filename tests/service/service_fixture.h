@@ -8,8 +8,11 @@
 
 #include "modelref/v1/reference.grpc.pb.h"
 #include "modelref/v1/watch.grpc.pb.h"
+#include "modelref/v1/write.grpc.pb.h"
+#include "service/admission.h"
 #include "service/reference_service.h"
 #include "service/watch_service.h"
+#include "service/write_service.h"
 #include "tests/service/rpc/rpc_test_server.h"
 #include "tests/service/store/edits.h"
 #include "tests/testing/fake_clock.h"
@@ -30,6 +33,8 @@ class ServiceFixture {
     PositionWaiter::Options positions;
     WatchSession::Options watch;
     GzipCache::Options gzip;
+    WriteService::Options writes;
+    Format canonical = Format::kV2;
     TestServer::Options server;
   };
 
@@ -42,6 +47,7 @@ class ServiceFixture {
   TestServer& server() { return *server_; }
   v1::ReferenceService::Stub& reference() { return *reference_stub_; }
   v1::WatchService::Stub& watch() { return *watch_stub_; }
+  v1::WriteService::Stub& writes() { return *write_stub_; }
 
   // The revision afterwards.
   uint64_t Put(const std::string& name, absl::string_view value);
@@ -68,9 +74,13 @@ class ServiceFixture {
   std::unique_ptr<Catalogue> catalogue_;
   std::unique_ptr<ReferenceService> reference_;
   std::unique_ptr<WatchService> watch_;
+  const AccessControl access_{AccessOptions()};
+  CallerLimits limits_{CallerLimits::Options()};
+  std::unique_ptr<WriteService> writes_;
   std::unique_ptr<TestServer> server_;
   std::unique_ptr<v1::ReferenceService::Stub> reference_stub_;
   std::unique_ptr<v1::WatchService::Stub> watch_stub_;
+  std::unique_ptr<v1::WriteService::Stub> write_stub_;
 };
 
 }  // namespace modelref::testing

@@ -1,4 +1,4 @@
-#include "service/model_record.h"
+#include "service/write/model_record.h"
 
 #include <algorithm>
 #include <map>

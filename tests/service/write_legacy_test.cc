@@ -1,0 +1,162 @@
+// Writes under a legacy canonical format, over a real server.
+
+#include <gmock/gmock.h>
+
+#include "tests/service/write_calls.h"
+#include "tests/testing/status_matchers.h"
+
+namespace modelref::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const DocumentKey kLegacyImages{"image_generation", Format::kLegacy};
+const DocumentKey kLegacyText{"text_generation", Format::kLegacy};
+const DocumentKey kText{"text_generation", Format::kV2};
+
+constexpr char kImage[] = R"({"name":"m","baseline":"stable diffusion 1","type":"ckpt",)"
+                          R"("inpainting":false,"nsfw":true,"min_bridge_version":5,"csam":[1],)"
+                          R"("config":{"files":[{"path":"m.ckpt","sha256sum":")"
+                          R"(0123456789012345678901234567890123456789012345678901234567890123"}],)"
+                          R"("download":[{"file_name":"m.ckpt","file_url":"https://x/m"}]}})";
+
+class WriteLegacyTest : public ::testing::Test {
+ protected:
+  static ServiceFixture::Options Options() {
+    ServiceFixture::Options options;
+    options.canonical = Format::kLegacy;
+    return options;
+  }
+  std::string JsonOf(const DocumentKey& key, const std::string& name) {
+    const Entry* entry = server_.store().root()->Find(key)->document->Find(name);
+    return entry == nullptr ? "" : entry->record->json;
+  }
+  std::vector<std::string> NamesOf(const DocumentKey& key) {
+    std::vector<std::string> names;
+    server_.store().root()->Find(key)->document->ForEach(
+        [&](const Entry& entry) { names.push_back(entry.record->name); });
+    return names;
+  }
+  std::string SourceText(const std::string& category) {
+    v1::GetCategoryRequest request;
+    request.set_category(category);
+    request.set_format(v1::FORMAT_LEGACY);
+    request.set_representation(v1::REPRESENTATION_SOURCE_TEXT);
+    v1::GetCategoryResponse response;
+    grpc::ClientContext context;
+    EXPECT_THAT(FromGrpcStatus(server_.reference().GetCategory(&context, request, &response)),
+                IsOk());
+    EXPECT_EQ(response.etag(), AsBytes(Sha256(response.json())));
+    return response.json();
+  }
+
+  ServiceFixture server_{Options()};
+  WriteCalls calls_{server_};
+};
+
+TEST_F(WriteLegacyTest, ALegacyWriteIsOneTransactionWithItsV2Record) {
+  const auto put = calls_.Put(PutRequest("image_generation", "m", kImage));
+  ASSERT_THAT(put, IsOk());
+  const RootPtr root = server_.store().root();
+  EXPECT_EQ(root->Find(kLegacyImages)->mod_revision, 2u);
+  EXPECT_EQ(root->Find(kImages)->mod_revision, 2u);
+  EXPECT_EQ(put->committed().position().revision(), 2u);
+  EXPECT_THAT(JsonOf(kImages, "m"), HasSubstr(R"("baseline":"stable_diffusion_1")"));
+  EXPECT_THAT(JsonOf(kLegacyImages, "m"), HasSubstr(R"("min_bridge_version":5)"));
+  EXPECT_THAT(JsonOf(kLegacyImages, "m"), HasSubstr(R"("csam":[1])"));
+}
+
+TEST_F(WriteLegacyTest, WhatOnlyV2KnowsSurvivesALegacyWrite) {
+  CommitTo(server_.store(),
+           Edit(kImages, {{"m", MakeRecord("m", R"({"name":"m","ours":1,"metadata":)"
+                                                R"({"created_at":5,"created_by":"x"}})")}}));
+  ASSERT_THAT(calls_.Put(PutRequest("image_generation", "m", kImage)), IsOk());
+  EXPECT_THAT(JsonOf(kImages, "m"), HasSubstr(R"("ours":1)"));
+  EXPECT_THAT(JsonOf(kImages, "m"), HasSubstr(R"("created_at":5,"created_by":"x")"));
+  EXPECT_THAT(JsonOf(kImages, "m"), HasSubstr(R"("baseline":"stable_diffusion_1")"));
+}
+
+TEST_F(WriteLegacyTest, ADeleteTakesTheV2RecordAlong) {
+  ASSERT_THAT(calls_.Put(PutRequest("image_generation", "m", kImage)), IsOk());
+  ASSERT_THAT(calls_.Delete(DeleteRequest("image_generation", "m")), IsOk());
+  EXPECT_EQ(JsonOf(kImages, "m"), "");
+  EXPECT_EQ(JsonOf(kLegacyImages, "m"), "");
+  EXPECT_EQ(server_.store().root()->revision, 4u);
+}
+
+TEST_F(WriteLegacyTest, V2WritesAreOnlyForCategoriesWithoutALegacyForm) {
+  v1::PutModelRequest v2 = PutRequest("image_generation", "m", "{}");
+  v2.set_format(v1::FORMAT_V2);
+  EXPECT_THAT(calls_.Put(v2), StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(calls_.Put(v2), HasReason("WRONG_FORMAT"));
+  EXPECT_THAT(calls_.Put(PutRequest("lora", "l", "{}")), IsOk());
+  v1::PutModelRequest legacy = PutRequest("lora", "l", "{}");
+  legacy.set_format(v1::FORMAT_LEGACY);
+  EXPECT_THAT(calls_.Put(legacy), HasReason("WRONG_FORMAT"));
+}
+
+TEST_F(WriteLegacyTest, ATextModelIsListedUnderTheNamesOfTheBackendsToo) {
+  ASSERT_THAT(calls_.Put(PutRequest("text_generation", "A/M-7B", R"({"parameters":7000000000})")),
+              IsOk());
+  EXPECT_THAT(NamesOf(kLegacyText), ElementsAre("A/M-7B", "aphrodite/A/M-7B", "koboldcpp/M-7B"));
+  EXPECT_THAT(NamesOf(kText), ElementsAre("A/M-7B"));
+  EXPECT_THAT(JsonOf(kLegacyText, "koboldcpp/M-7B"), HasSubstr(R"("name":"koboldcpp/M-7B")"));
+  ASSERT_THAT(calls_.Delete(DeleteRequest("text_generation", "A/M-7B")), IsOk());
+  EXPECT_THAT(NamesOf(kLegacyText), ElementsAre());
+  EXPECT_THAT(NamesOf(kText), ElementsAre());
+}
+
+TEST_F(WriteLegacyTest, TwoModelsThatShareABackendNameDoNotHurtEachOther) {
+  for (const char* name : {"A/M", "B/M"}) {
+    ASSERT_THAT(calls_.Put(PutRequest("text_generation", name,
+                                      absl::StrCat(R"({"parameters":1,"url":"https://)",
+                                                   std::string(name).substr(0, 1), "\"}"))),
+                IsOk());
+  }
+  // The later row counts.
+  EXPECT_THAT(JsonOf(kLegacyText, "koboldcpp/M"), HasSubstr("https://B"));
+  ASSERT_THAT(
+      calls_.Put(PutRequest("text_generation", "A/M", R"({"parameters":2,"url":"https://C"})")),
+      IsOk());
+  EXPECT_THAT(JsonOf(kLegacyText, "koboldcpp/M"), HasSubstr("https://B"));
+  ASSERT_THAT(calls_.Delete(DeleteRequest("text_generation", "B/M")), IsOk());
+  EXPECT_THAT(JsonOf(kLegacyText, "koboldcpp/M"), HasSubstr("https://C"));
+  ASSERT_THAT(calls_.Delete(DeleteRequest("text_generation", "A/M")), IsOk());
+  EXPECT_THAT(NamesOf(kLegacyText), ElementsAre());
+}
+
+TEST_F(WriteLegacyTest, BothOwnersOfABackendNameMayGoInOneWrite) {
+  for (const char* name : {"A/M", "B/M"}) {
+    ASSERT_THAT(calls_.Put(PutRequest("text_generation", name, R"({"parameters":1})")), IsOk());
+  }
+  v1::WriteModelsRequest request;
+  request.set_category("text_generation");
+  for (const char* name : {"B/M", "A/M"})
+    request.add_operations()->mutable_delete_()->set_name(name);
+  ASSERT_THAT(calls_.Write(request), IsOk());
+  EXPECT_THAT(NamesOf(kLegacyText), ElementsAre());
+}
+
+TEST_F(WriteLegacyTest, TheSourceTextFollowsTheWrites) {
+  EXPECT_EQ(SourceText("clip"), "{}");
+  ASSERT_THAT(calls_.Put(PutRequest("clip", "c", R"({"name":"c","type":"clip"})")), IsOk());
+  EXPECT_EQ(SourceText("clip"),
+            "{\n  \"c\": {\n    \"name\": \"c\",\n    \"type\": \"clip\"\n  }\n}");
+  ASSERT_THAT(calls_.Put(PutRequest("text_generation", "A/M", R"({"parameters":1})")), IsOk());
+  EXPECT_THAT(SourceText("text_generation"), HasSubstr("  \"koboldcpp/M\": {\n"));
+  ASSERT_THAT(calls_.Delete(DeleteRequest("clip", "c")), IsOk());
+  EXPECT_EQ(SourceText("clip"), "{}");
+}
+
+TEST_F(WriteLegacyTest, TheTrailNamesTheModelOnceInEachForm) {
+  ASSERT_THAT(calls_.Put(PutRequest("text_generation", "A/M", R"({"parameters":1})")), IsOk());
+  const auto history = server_.store().History(0, server_.store().root()->revision);
+  ASSERT_TRUE(history.has_value());
+  ASSERT_EQ(history->size(), 1u);
+  EXPECT_EQ(history->front()->deltas.size(), 2u);
+}
+
+}  // namespace
+}  // namespace modelref::testing
