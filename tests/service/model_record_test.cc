@@ -74,7 +74,8 @@ TEST(ModelRecordTest, TheRealCataloguesSurviveTheWayThroughTheMessage) {
 
 TEST(ModelRecordTest, OnlySetFieldsAreWritten) {
   JsonObject record = Object(
-      R"({"mine":[1.0],"nsfw":true,"description":"d","tags":["a"],"config":{"mine":1},"style":null})");
+      R"({"mine":[1.0],"nsfw":true,"description":"d","tags":["a"],"config":{"mine":1},
+          "style":null})");
   ASSERT_THAT(MergeModel(v1::Model(), Format::kV2, &record), IsOk());
   EXPECT_EQ(Text(record),
             R"({"mine":[1.0],"nsfw":true,"description":"d","tags":["a"],"config":{"mine":1},)"
