@@ -13,7 +13,9 @@ namespace {
 // A document of more records than this is indexed in many shards, so that a change copies a small
 // one.
 constexpr size_t kSingleShardRecords = 1024;
-constexpr size_t kShards = 1024;
+constexpr size_t kGroups = 32;
+constexpr size_t kGroupShards = 32;
+constexpr size_t kShards = kGroups * kGroupShards;
 
 uint64_t NameHash(const Sha256Digest& digest) {
   uint64_t hash = 0;
@@ -28,9 +30,18 @@ size_t QuotedSize(absl::string_view text) {
   return size;
 }
 
+// Hashes the entries of a chunk.
+Etag HashOf(const std::vector<Entry>& entries) {
+  thread_local ChunkHasher hasher;
+  for (const Entry& entry : entries) hasher.Add(entry.record->name, entry.record->etag);
+  return hasher.Finish();
+}
+
 // Collects entries in order and closes a chunk wherever the one-pass rule does.
 class Chunker {
  public:
+  // That many more are about to come.
+  void Expect(size_t entries) { open_.reserve(open_.size() + entries); }
   void Add(const Entry& entry) {
     open_.push_back(entry);
     if (open_.size() == kMaxChunkRecords || entry.record->ends_chunk) Close();
@@ -47,16 +58,14 @@ class Chunker {
   void Close() {
     auto chunk = std::make_shared<Chunk>();
     for (const Entry& entry : open_) {
-      hasher_.Add(entry.record->name, entry.record->etag);
       chunk->size_bytes += QuotedSize(entry.record->name) + 1 + entry.record->json.size() + 1;
     }
-    chunk->hash = hasher_.Finish();
+    chunk->hash = HashOf(open_);
     chunk->entries = std::move(open_);
     open_.clear();
     chunks_.push_back(std::move(chunk));
   }
 
-  ChunkHasher hasher_;
   std::vector<Entry> open_;
   std::vector<std::shared_ptr<const Chunk>> chunks_;
 };
@@ -169,6 +178,14 @@ class DocumentBuilder {
         chunker.Reuse(chunk);
         continue;
       }
+      if (!grows && chunker.aligned()) {
+        if (auto updated = Updated(*chunk, next); updated != nullptr) {
+          chunker.Reuse(std::move(updated));
+          while (next != replaced_.end() && next->first <= chunk->entries.back().order) ++next;
+          continue;
+        }
+      }
+      chunker.Expect(chunk->entries.size());
       for (const Entry& entry : chunk->entries) {
         if (next == replaced_.end() || next->first != entry.order) {
           chunker.Add(entry);
@@ -180,6 +197,25 @@ class DocumentBuilder {
     }
     for (const Entry& entry : appended_) chunker.Add(entry);
     return chunker.Finish();
+  }
+
+  using Replacement = std::map<uint64_t, Entry>::const_iterator;
+
+  // The chunk with the replacements from `next` on, whose names and with them the ends of the chunk
+  // stay; null when something of it is deleted.
+  std::shared_ptr<const Chunk> Updated(const Chunk& chunk, Replacement next) const {
+    auto updated = std::make_shared<Chunk>(chunk);
+    for (; next != replaced_.end() && next->first <= chunk.entries.back().order; ++next) {
+      if (next->second.record == nullptr) return nullptr;
+      const auto at =
+          std::lower_bound(updated->entries.begin(), updated->entries.end(), next->first,
+                           [](const Entry& entry, uint64_t order) { return entry.order < order; });
+      updated->size_bytes += next->second.record->json.size();
+      updated->size_bytes -= at->record->json.size();
+      *at = next->second;
+    }
+    updated->hash = HashOf(updated->entries);
+    return updated;
   }
 
   static void Summarise(Document* document) {
@@ -198,17 +234,17 @@ class DocumentBuilder {
   }
 
   void Reindex(Document* document) const {
-    const bool outgrown =
-        document->shards_.size() == 1 && document->record_count_ > kSingleShardRecords;
-    if (document->shards_.empty() || outgrown) {
+    const bool is_single = !document->groups_.empty() && document->groups_[0]->size() == 1;
+    if (document->groups_.empty() || (is_single && document->record_count_ > kSingleShardRecords)) {
       IndexAll(document);
       return;
     }
+    const size_t shard_count = is_single ? 1 : kShards;
     std::map<size_t, Document::Shard> copies;
     const auto shard_of = [&](const Record& record) -> Document::Shard& {
-      const size_t index = record.name_hash % document->shards_.size();
+      const size_t index = record.name_hash % shard_count;
       const auto [it, fresh] = copies.try_emplace(index);
-      if (fresh) it->second = *document->shards_[index];
+      if (fresh) it->second = *(*document->groups_[index / kGroupShards])[index % kGroupShards];
       return it->second;
     };
     for (const auto& [order, entry] : replaced_) {
@@ -222,8 +258,19 @@ class DocumentBuilder {
       }
     }
     for (const Entry& entry : appended_) Insert(entry, &shard_of(*entry.record));
-    for (auto& [index, shard] : copies) {
-      document->shards_[index] = std::make_shared<const Document::Shard>(std::move(shard));
+    SetShards(std::move(copies), document);
+  }
+
+  // Each group is copied once, however many of its shards change.
+  static void SetShards(std::map<size_t, Document::Shard> shards, Document* document) {
+    for (auto it = shards.begin(); it != shards.end();) {
+      const size_t group = it->first / kGroupShards;
+      auto copy = std::make_shared<Document::ShardGroup>(*document->groups_[group]);
+      for (; it != shards.end() && it->first / kGroupShards == group; ++it) {
+        (*copy)[it->first % kGroupShards] =
+            std::make_shared<const Document::Shard>(std::move(it->second));
+      }
+      document->groups_[group] = std::move(copy);
     }
   }
 
@@ -240,12 +287,15 @@ class DocumentBuilder {
     document->ForEach([&](const Entry& entry) {
       shards[entry.record->name_hash % shard_count].push_back(entry);
     });
-    document->shards_.clear();
+    document->groups_.clear();
+    auto group = std::make_shared<Document::ShardGroup>();
     for (Document::Shard& shard : shards) {
       std::sort(shard.begin(), shard.end(), [](const Entry& a, const Entry& b) {
         return a.record->name_hash < b.record->name_hash;
       });
-      document->shards_.push_back(std::make_shared<const Document::Shard>(std::move(shard)));
+      group->push_back(std::make_shared<const Document::Shard>(std::move(shard)));
+      if (group->size() < kGroupShards && shard_count > 1) continue;
+      document->groups_.push_back(std::exchange(group, std::make_shared<Document::ShardGroup>()));
     }
   }
 
@@ -278,7 +328,9 @@ DocumentPtr Document::WithRevision(uint64_t mod_revision) const {
 
 const Entry* Document::Find(absl::string_view name) const {
   const uint64_t hash = NameHash(Sha256(name));
-  const Shard& shard = *shards_[hash % shards_.size()];
+  const bool is_single = groups_[0]->size() == 1;
+  const size_t index = is_single ? 0 : hash % kShards;
+  const Shard& shard = *(*groups_[index / kGroupShards])[index % kGroupShards];
   auto at = std::lower_bound(
       shard.begin(), shard.end(), hash,
       [](const Entry& entry, uint64_t value) { return entry.record->name_hash < value; });

@@ -96,8 +96,12 @@ class Document {
 
   Document() = default;
 
+  // Some neighbouring shards: a change copies the pointers of one group, not those of all shards.
+  using ShardGroup = std::vector<std::shared_ptr<const Shard>>;
+
   std::vector<std::shared_ptr<const Chunk>> chunks_;
-  std::vector<std::shared_ptr<const Shard>> shards_;  // Indexed by name_hash modulo their number.
+  // One group of one shard, or kShards shards, indexed by name_hash modulo their number.
+  std::vector<std::shared_ptr<const ShardGroup>> groups_;
   Etag etag_;
   size_t record_count_ = 0;
   uint64_t size_bytes_ = 2;

@@ -16,9 +16,18 @@ Etag RecordEtag(absl::string_view canonical_json) { return Sha256(canonical_json
 bool EndsChunk(absl::string_view name) { return Sha256(name)[0] == 0; }
 
 void ChunkHasher::Add(absl::string_view name, const Etag& record_etag) {
-  hasher_.UpdateU32BigEndian(static_cast<uint32_t>(name.size()));
-  hasher_.Update(name);
-  hasher_.Update(AsBytes(record_etag));
+  const auto size = static_cast<uint32_t>(name.size());
+  const char length[4] = {static_cast<char>(size >> 24), static_cast<char>(size >> 16),
+                          static_cast<char>(size >> 8), static_cast<char>(size)};
+  bytes_.append(length, sizeof(length));
+  bytes_.append(name.data(), name.size());
+  bytes_.append(reinterpret_cast<const char*>(record_etag.data()), record_etag.size());
+}
+
+Etag ChunkHasher::Finish() {
+  const Etag etag = Sha256(bytes_);
+  bytes_.clear();
+  return etag;
 }
 
 Etag DocumentEtag(const std::vector<Etag>& chunks) {

@@ -232,8 +232,13 @@ absl::Status Committer::CommitDatabase(WriteTransaction* transaction) {
                absl::StrCat("the outcome is unknown until a restart: ", status.message()));
 }
 
+absl::Status Committer::Run(absl::string_view sql) {
+  ASSIGN_OR_RETURN(Statement statement, database_->Prepare(sql));
+  return statement.Run();
+}
+
 absl::Status Committer::RunMember(Member* member, std::vector<CommittedTransactionPtr>* done) {
-  RETURN_IF_ERROR(database_->Execute("SAVEPOINT member"));
+  RETURN_IF_ERROR(Run("SAVEPOINT member"));
   TransactionOrigin origin{member->waiting.request.caller, member->waiting.request.request_id,
                            std::max(clock_.TimeNow(), state_.root->time)};
   // What is stored and hashed has no finer time.
@@ -242,10 +247,10 @@ absl::Status Committer::RunMember(Member* member, std::vector<CommittedTransacti
   member->status = RunBody(member, &prepared, &origin);
   if (!member->status.ok()) {
     if (EndsGroup(member->status)) return member->status;
-    RETURN_IF_ERROR(database_->Execute("ROLLBACK TO member"));
-    return database_->Execute("RELEASE member");
+    RETURN_IF_ERROR(Run("ROLLBACK TO member"));
+    return Run("RELEASE member");
   }
-  RETURN_IF_ERROR(database_->Execute("RELEASE member"));
+  RETURN_IF_ERROR(Run("RELEASE member"));
   if (!prepared.events.empty() || !prepared.described.empty()) state_.root = prepared.root;
   if (!prepared.described.empty()) {
     ASSIGN_OR_RETURN(state_.source_sequence,

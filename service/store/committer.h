@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
 #include "backends/base/clock.h"
 #include "backends/base/mutex.h"
 #include "service/store/database.h"
@@ -55,6 +56,8 @@ class Committer {
   // False when the committer stops.
   bool Enqueue(Task task);
   void Run();
+  // A statement without values; compiled once.
+  absl::Status Run(absl::string_view sql);
   void CommitGroup(std::vector<Waiting> group);
   // All of the group inside one transaction of the database; an error undoes them all.
   absl::Status TryGroup(std::vector<Member>* members, std::vector<CommittedTransactionPtr>* done);
