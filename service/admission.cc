@@ -1,8 +1,12 @@
 #include "service/admission.h"
 
 #include <memory>
+#include <optional>
+#include <utility>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/match.h"
+#include "backends/base/error.h"
 #include "backends/base/status_macros.h"
 
 namespace modelref {
@@ -16,6 +20,101 @@ bool IsHealthCheck(const CallContext& context) {
 // asked: for a small read that is a tenth of the work.
 class Unidentified final : public CallAttachment {};
 
+std::optional<absl::string_view> TheOnly(const CallContext& context, absl::string_view key,
+                                         bool* repeated) {
+  const std::vector<absl::string_view> values = context.MetadataValues(key);
+  if (values.empty()) return std::nullopt;
+  if (values.size() > 1) *repeated = true;
+  return values.front();
+}
+
+Credentials CredentialsOf(const CallContext& context, const std::string& peer, bool tls) {
+  Credentials credentials;
+  credentials.peer = PeerKindOf(peer);
+  credentials.authorization = TheOnly(context, "authorization", &credentials.repeated);
+  credentials.apikey = TheOnly(context, "apikey", &credentials.repeated);
+  if (tls) {
+    credentials.encrypted = context.is_encrypted();
+    credentials.certificate_subject = context.certificate_subject();
+  }
+  return credentials;
+}
+
+size_t HashOf(const Credentials& credentials) {
+  return absl::HashOf(credentials.authorization.value_or(""), credentials.apikey.value_or(""));
+}
+
+class Gate {
+ public:
+  explicit Gate(const AdmissionParts& parts) : parts_(parts) {}
+
+  AdmissionOutcome Admit(CallContext& context) const {
+    if (!context.is_stream() && !parts_.limits->counts_calls() &&
+        parts_.access->IsForAnybody(context.method())) {
+      context.Attach(unidentified_);
+      return absl::OkStatus();
+    }
+    const std::string peer = context.peer();
+    const Credentials credentials = CredentialsOf(context, peer, parts_.tls);
+    const bool guesses =
+        parts_.access->authentication_on() && credentials.has_secret() && !IsHealthCheck(context);
+    if (guesses) {
+      RETURN_IF_ERROR(parts_.guesses->MayTry(peer, HashOf(credentials), SteadyClock::now()));
+    }
+    std::optional<absl::StatusOr<Caller>> caller =
+        parts_.access->Admit(context.method(), credentials);
+    if (!caller.has_value()) return Question();
+    if (guesses) Count(*caller, peer, credentials);
+    return Enter(*std::move(caller), peer, context);
+  }
+
+ private:
+  AdmissionOutcome Question() const {
+    return AdmissionQuestion([this](const CallContext& context, AdmissionReply reply) {
+      const Credentials credentials = CredentialsOf(context, context.peer(), parts_.tls);
+      parts_.access->Ask(
+          credentials, [this, reply = std::move(reply)](absl::StatusOr<Caller> identified) {
+            reply.Decide(
+                [this, identified](CallContext& waited) { return EnterAs(identified, waited); });
+          });
+    });
+  }
+
+  absl::Status EnterAs(const absl::StatusOr<Caller>& identified, CallContext& context) const {
+    const std::string peer = context.peer();
+    const Credentials credentials = CredentialsOf(context, peer, parts_.tls);
+    Count(identified, peer, credentials);
+    return Enter(parts_.access->AdmitAs(context.method(), credentials.peer, identified), peer,
+                 context);
+  }
+
+  void Count(const absl::StatusOr<Caller>& caller, const std::string& peer,
+             const Credentials& credentials) const {
+    if (caller.ok() && caller->source != IdentitySource::kAnonymous) {
+      parts_.guesses->WasGood(HashOf(credentials));
+    } else if (ReasonOf(caller.status()) == "CREDENTIAL_INVALID") {
+      parts_.guesses->WasBad(peer, HashOf(credentials), SteadyClock::now());
+    }
+  }
+
+  absl::Status Enter(absl::StatusOr<Caller> admitted, const std::string& peer,
+                     CallContext& context) const {
+    ASSIGN_OR_RETURN(Caller caller, std::move(admitted));
+    std::shared_ptr<const void> place;
+    if (!IsHealthCheck(context)) {
+      RETURN_IF_ERROR(parts_.limits->TakeCall(caller, peer, SteadyClock::now()));
+      if (context.is_stream()) {
+        ASSIGN_OR_RETURN(place, parts_.limits->TakeStream(caller, peer));
+      }
+    }
+    context.Attach(std::make_shared<const CallerAttachment>(std::move(caller), std::move(place)));
+    return absl::OkStatus();
+  }
+
+  const AdmissionParts parts_;
+  const std::shared_ptr<const Unidentified> unidentified_ = std::make_shared<const Unidentified>();
+};
+
 }  // namespace
 
 Caller CallerOf(const CallContext& context) {
@@ -24,32 +123,15 @@ Caller CallerOf(const CallContext& context) {
   return AccessControl::UnidentifiedCaller(PeerKindOf(context.peer()));
 }
 
-Admission MakeAdmission(const AccessControl& access, CallerLimits& limits, bool tls) {
-  const auto unidentified = std::make_shared<const Unidentified>();
-  return [&access, &limits, tls, unidentified](CallContext& context) -> absl::Status {
-    if (!context.is_stream() && !limits.counts_calls() && access.IsForAnybody(context.method())) {
-      context.Attach(unidentified);
-      return absl::OkStatus();
-    }
-    Credentials credentials;
-    const std::string peer = context.peer();
-    credentials.peer = PeerKindOf(peer);
-    credentials.authorization = context.Metadata("authorization");
-    credentials.apikey = context.Metadata("apikey");
-    if (tls) {
-      credentials.encrypted = context.is_encrypted();
-      credentials.certificate_subject = context.certificate_subject();
-    }
-    ASSIGN_OR_RETURN(Caller caller, access.Admit(context.method(), credentials));
-    std::shared_ptr<const void> place;
-    if (!IsHealthCheck(context)) {
-      RETURN_IF_ERROR(limits.TakeCall(caller, peer, SteadyClock::now()));
-      if (context.is_stream()) {
-        ASSIGN_OR_RETURN(place, limits.TakeStream(caller, peer));
-      }
-    }
-    context.Attach(std::make_shared<const CallerAttachment>(std::move(caller), std::move(place)));
-    return absl::OkStatus();
+Admission MakeAdmission(const AdmissionParts& parts) {
+  return [gate = std::make_shared<const Gate>(parts)](CallContext& context) {
+    return gate->Admit(context);
+  };
+}
+
+StreamReview MakeStreamReview(const AccessControl& access, bool tls) {
+  return [&access, tls](const CallContext& context) {
+    return access.Review(context.method(), CredentialsOf(context, context.peer(), tls));
   };
 }
 

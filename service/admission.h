@@ -6,6 +6,7 @@
 #include "service/auth/access_control.h"
 #include "service/caller_limits.h"
 #include "service/catalogue.h"
+#include "service/guess_limits.h"
 #include "service/rpc/server_options.h"
 
 namespace modelref {
@@ -26,9 +27,20 @@ class CallerAttachment final : public CallAttachment {
 // The caller of a call that passed MakeAdmission; one without any role otherwise.
 Caller CallerOf(const CallContext& context);
 
-// Lets calls pass as `access` and `limits` decide, which must outlive the server, and attaches who
-// calls. Health checks are not limited. `tls`: connections may be encrypted and have certificates.
-Admission MakeAdmission(const AccessControl& access, CallerLimits& limits, bool tls);
+// What decides about calls; all of it must outlive the server and whoever is asked for callers.
+struct AdmissionParts {
+  const AccessControl* access = nullptr;
+  CallerLimits* limits = nullptr;
+  GuessLimits* guesses = nullptr;
+  bool tls = false;  // Connections may be encrypted and have certificates.
+};
+
+// Lets calls pass as the parts decide, and attaches who calls. Waits for whoever has to be asked
+// who calls. Health checks are not limited.
+Admission MakeAdmission(const AdmissionParts& parts);
+
+// Streams go on while their caller may open them (AccessControl::Review).
+StreamReview MakeStreamReview(const AccessControl& access, bool tls);
 
 // force_refresh needs an approver.
 RefreshPolicy MakeRefreshPolicy(const AccessControl& access);

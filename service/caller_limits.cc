@@ -16,10 +16,9 @@ double SecondsOf(SteadyClock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
-// "ipv4:10.0.0.7:51234" without the port, and all unix peers as one.
-absl::string_view AddressOf(absl::string_view peer) { return peer.substr(0, peer.rfind(':')); }
-
 }  // namespace
+
+absl::string_view AddressOfPeer(absl::string_view peer) { return peer.substr(0, peer.rfind(':')); }
 
 class CallerLimits::Place {
  public:
@@ -37,7 +36,7 @@ absl::Status CallerLimits::TakeCall(const Caller& caller, absl::string_view peer
   if (options_.calls_per_second == 0) return absl::OkStatus();
   const double rate = options_.calls_per_second;
   const std::string key =
-      caller.id.empty() ? absl::StrCat("at ", AddressOf(peer)) : absl::StrCat("is ", caller.id);
+      caller.id.empty() ? absl::StrCat("at ", AddressOfPeer(peer)) : absl::StrCat("is ", caller.id);
   double missing = 0;
   {
     MutexLock lock(&mutex_);

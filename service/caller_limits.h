@@ -16,6 +16,9 @@
 
 namespace modelref {
 
+// "ipv4:10.0.0.7:51234" without the port; all unix peers are one.
+absl::string_view AddressOfPeer(absl::string_view peer);
+
 // What one caller may take of the server: open streams, and calls in a second. Thread-safe.
 //
 // An identified caller is its id. Without an identity, streams are counted by connection, because

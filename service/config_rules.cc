@@ -13,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "backends/base/categories.h"
 #include "backends/category_registry.h"
+#include "backends/net/http_client.h"
 #include "service/config_durations.h"
 #include "service/config_value.h"
 
@@ -195,6 +196,13 @@ void CheckAuth(ConfigBuilder* builder, std::vector<std::string>* warnings) {
   if (auth.client_certificates() && tls.client_ca_file().empty()) {
     Refuse(builder, "auth.client_certificates", "needs tls.client_ca_file");
   }
+  if (auth.horde_lookup()) {
+    const absl::StatusOr<bool> is_private = IsPrivateUrl(auth.horde_url());
+    if (!is_private.ok() || !*is_private) {
+      Refuse(builder, "auth.horde_url",
+             "must be an https address, or http on this machine: keys of users go there");
+    }
+  }
   const bool has_source =
       !auth.tokens_file().empty() || auth.horde_lookup() || auth.client_certificates();
   const int ids = auth.requestor_ids_size() + auth.approver_ids_size() + auth.admin_ids_size() +
@@ -203,6 +211,11 @@ void CheckAuth(ConfigBuilder* builder, std::vector<std::string>* warnings) {
     warnings->push_back(
         "auth: ids of callers have no effect without a source of identities "
         "(tokens_file, horde_lookup, client_certificates)");
+  }
+  if (ids == 0 && auth.horde_lookup()) {
+    warnings->push_back(
+        "auth.horde_lookup: without ids of requestors, approvers, admins or workers its users may "
+        "only read");
   }
 }
 

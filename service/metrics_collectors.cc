@@ -86,6 +86,10 @@ void CollectRpc(const RpcServerStats& stats, MetricsPage* page) {
             {}, stats.streams_refused);
   page->Add("modelref_rpc_not_admitted_total", kCounter, "Calls refused by the policy.", {},
             stats.calls_not_admitted);
+  page->Add("modelref_rpc_admissions_waiting", kGauge, "Calls whose caller is being asked for.", {},
+            static_cast<uint64_t>(stats.admissions_waiting));
+  page->Add("modelref_rpc_streams_revoked_total", kCounter,
+            "Streams ended because their caller's right had ended.", {}, stats.streams_revoked);
   page->Add("modelref_rpc_slow_total", kCounter, "Calls that took longer than log.slow_call.", {},
             stats.slow_calls);
   page->Add("modelref_rpc_memory_refused_total", kCounter, "Streams refused for want of memory.",

@@ -20,6 +20,24 @@ void CollectTls(const TlsReloader::Status& tls, MetricsPage* page) {
             tls.failures);
 }
 
+void CollectIdentities(const IdentityStatus& identities, MetricsPage* page) {
+  if (identities.tokens.has_value()) {
+    page->Add("modelref_tokens", kGauge, "Tokens of the tokens file in use.", {},
+              uint64_t{identities.tokens->tokens});
+    page->Add("modelref_tokens_loads_total", kCounter, "Times that other tokens came into use.", {},
+              identities.tokens->loads);
+    page->Add("modelref_tokens_load_failures_total", kCounter,
+              "New tokens files that could not be used.", {}, identities.tokens->failures);
+  }
+  if (!identities.horde.has_value()) return;
+  page->Add("modelref_horde_questions_total", kCounter, "Questions to AI-Horde about callers.", {},
+            identities.horde->questions);
+  page->Add("modelref_horde_failures_total", kCounter, "Those without a usable answer.", {},
+            identities.horde->failures);
+  page->Add("modelref_horde_users", kGauge, "Users whose answers are kept.", {},
+            uint64_t{identities.horde->users});
+}
+
 void CollectWatchdog(const Watchdog::Status& watchdog, MetricsPage* page) {
   page->Add("modelref_self_probes_total", kCounter, "Calls of the server to itself.", {},
             watchdog.probes);
@@ -40,12 +58,24 @@ void CollectRuntime(const RuntimeStatus& status, MetricsPage* page) {
             "Streams refused because the caller had enough.", {}, status.callers.streams_refused);
   page->Add("modelref_caller_calls_refused_total", kCounter,
             "Calls refused because the caller made too many.", {}, status.callers.calls_refused);
+  page->Add("modelref_caller_guesses_refused_total", kCounter,
+            "Calls refused because their address had sent too many unknown credentials.", {},
+            status.guesses_refused);
+  CollectIdentities(status.identities, page);
   if (status.tls.has_value()) CollectTls(*status.tls, page);
   if (status.watchdog.has_value()) CollectWatchdog(*status.watchdog, page);
 }
 
 std::vector<std::string> RuntimeFailures(const RuntimeStatus& status, absl::Time now) {
   std::vector<std::string> failures;
+  const IdentityStatus& identities = status.identities;
+  if (identities.tokens.has_value() && !identities.tokens->failure.ok()) {
+    failures.push_back(
+        absl::StrCat("auth: the new tokens are not used: ", identities.tokens->failure.message()));
+  }
+  if (identities.horde.has_value() && !identities.horde->answering) {
+    failures.push_back("auth: AI-Horde does not answer");
+  }
   if (status.tls.has_value()) {
     if (!status.tls->failure.ok()) {
       failures.push_back(

@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "service/caller_limits.h"
+#include "service/identities.h"
 #include "service/metrics.h"
 #include "service/rpc/tls_reloader.h"
 #include "service/watchdog.h"
@@ -16,11 +17,14 @@ namespace modelref {
 
 struct RuntimeStatus {
   CallerLimits::Stats callers;
+  uint64_t guesses_refused = 0;  // GuessLimits.
+  IdentityStatus identities;
   std::optional<TlsReloader::Status> tls;  // None in plaintext.
   std::optional<Watchdog::Status> watchdog;
 };
 
-// modelref_caller_*, modelref_tls_*, modelref_self_probe_*, modelref_memory_short.
+// modelref_caller_*, modelref_tokens_*, modelref_horde_*, modelref_tls_*, modelref_self_probe_*,
+// modelref_memory_short.
 void CollectRuntime(const RuntimeStatus& status, MetricsPage* page);
 
 // What is not as it should be, as lines for people; none when all is well. A certificate is told of

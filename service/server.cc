@@ -16,9 +16,10 @@
 #include "service/admin_service.h"
 #include "service/admin_wiring.h"
 #include "service/admission.h"
-#include "service/auth/certificate_authenticator.h"
 #include "service/caller_limits.h"
+#include "service/guess_limits.h"
 #include "service/health_service.h"
+#include "service/identities.h"
 #include "service/metrics_process.h"
 #include "service/reference_service.h"
 #include "service/rpc/listen_address.h"
@@ -44,18 +45,6 @@ constexpr absl::Duration kDrainSlack = absl::Seconds(2);
 // Beside the imports, which have a thread of their own.
 constexpr size_t kFileThreads = 2;
 
-AccessOptions MakeAccessOptions(const v1::AuthConfig& config) {
-  AccessOptions options;
-  if (config.client_certificates()) {
-    options.authenticator = std::make_shared<const CertificateAuthenticator>(
-        CallerRoles{{config.requestor_ids().begin(), config.requestor_ids().end()},
-                    {config.approver_ids().begin(), config.approver_ids().end()},
-                    {config.admin_ids().begin(), config.admin_ids().end()},
-                    {config.worker_ids().begin(), config.worker_ids().end()}});
-  }
-  return options;
-}
-
 }  // namespace
 
 // Members are in the order of their making; destruction is the reverse.
@@ -67,12 +56,13 @@ class Server::Impl {
         clock_(clock),
         start_time_(clock.TimeNow()),
         file_executor_({.threads = kFileThreads}),
-        access_(MakeAccessOptions(config.auth())),
         caller_limits_(MakeCallerLimits(config.limits())),
         notifier_(SystemdNotifier::FromEnvironment()) {}
 
   absl::Status Build() {
     RETURN_IF_ERROR(CheckDataDir(config_.data_dir()));
+    ASSIGN_OR_RETURN(identities_, Identities::Open(config_.auth(), clock_));
+    access_ = std::make_unique<AccessControl>(identities_->access_options());
     ASSIGN_OR_RETURN(data_, DataDirectory::Open(MakeDirectoryOptions(config_), registry_, clock_,
                                                 file_executor_));
     positions_ = std::make_unique<PositionWaiter>(data_->store(), &file_executor_,
@@ -84,10 +74,14 @@ class Server::Impl {
     if (const auto tls = MakeTlsOptions(config_.tls())) {
       ASSIGN_OR_RETURN(tls_, TlsReloader::Start(*tls, clock_));
     }
-    rpc_ = std::make_unique<RpcServer>(MakeRpcOptions(
-        config_, MakeAdmission(access_, caller_limits_, tls_ != nullptr), tls_.get(), clock_));
+    const bool tls = tls_ != nullptr;
+    RpcServerOptions rpc = MakeRpcOptions(
+        config_, MakeAdmission({access_.get(), &caller_limits_, &guess_limits_, tls}), tls_.get(),
+        clock_);
+    rpc.stream_review = MakeStreamReview(*access_, tls);
+    rpc_ = std::make_unique<RpcServer>(std::move(rpc));
     reference_ =
-        std::make_unique<ReferenceService>(*catalogue_, MakeRefreshPolicy(access_), *positions_,
+        std::make_unique<ReferenceService>(*catalogue_, MakeRefreshPolicy(*access_), *positions_,
                                            rpc_->executor(), MakeGzipOptions(config_));
     watch_ = std::make_unique<WatchService>(*catalogue_, *hub_, MakeWatchOptions(config_));
     const ServerParts parts{config_, *catalogue_, *data_,      *hub_,
@@ -95,14 +89,14 @@ class Server::Impl {
     const ServerFacts facts = MakeServerFacts(parts);
     service_names_ = facts.services;
     admin_ =
-        std::make_unique<AdminService>(*catalogue_, access_, facts, MakeAdminOperations(parts));
+        std::make_unique<AdminService>(*catalogue_, *access_, facts, MakeAdminOperations(parts));
     statistics_ = std::make_unique<StatisticsService>(*catalogue_, MakeStatisticsSources(parts));
     const absl::Status refusal = WriteRefusal(config_);
     if (ReasonOf(refusal) == "QUEUE_NOT_BUILT") {
       Log(LogLevel::kWarning, "writes.refused", {{"because", std::string(refusal.message())}});
     }
     writes_ =
-        std::make_unique<WriteService>(*catalogue_, access_, rpc_->executor(),
+        std::make_unique<WriteService>(*catalogue_, *access_, rpc_->executor(),
                                        WriteService::Options{MakeWriteLimits(config_), refusal,
                                                              config_.limits().document_bytes()});
     reference_->Register(&rpc_->methods());
@@ -118,6 +112,7 @@ class Server::Impl {
   absl::Status Start() {
     RETURN_IF_ERROR(data_->Start());
     RETURN_IF_ERROR(rpc_->Start());
+    identities_->Start([this] { rpc_->ReviewStreams(); });
     TellLoweredLimits();
     StartWatchdog();
     serving_ = true;
@@ -145,6 +140,8 @@ class Server::Impl {
   void Stop() {
     health_.Close();
     if (std::exchange(serving_, false)) Drain();
+    // Rights may end while the server drains.
+    if (identities_ != nullptr) identities_->Stop();
     reflection_.reset();
     if (positions_ != nullptr) positions_->Stop();
     if (writes_ != nullptr) writes_->Stop();
@@ -223,6 +220,8 @@ class Server::Impl {
   RuntimeStatus RuntimeNow() const {
     RuntimeStatus status;
     status.callers = caller_limits_.stats();
+    status.guesses_refused = guess_limits_.refused();
+    status.identities = identities_->status();
     if (tls_ != nullptr) status.tls = tls_->status();
     // Calls may come before it is there.
     const Watchdog* const watchdog = watchdog_seen_.load();
@@ -235,8 +234,10 @@ class Server::Impl {
   Clock& clock_;
   const absl::Time start_time_;
   Executor file_executor_;
-  AccessControl access_;
+  std::unique_ptr<Identities> identities_;
+  std::unique_ptr<AccessControl> access_;
   CallerLimits caller_limits_;
+  GuessLimits guess_limits_{GuessLimits::Options()};
   const SystemdNotifier notifier_;
   std::unique_ptr<TlsReloader> tls_;
   std::unique_ptr<DataDirectory> data_;

@@ -1,30 +1,40 @@
 #include "service/watch_service.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include "backends/base/clock.h"
 #include "backends/base/status_macros.h"
+#include "service/admission.h"
 #include "service/rpc/bytes.h"
 #include "service/watch/wire.h"
 
 namespace modelref {
 namespace {
 
+// A stream is told this long before its caller's credential ends, and may come back with another.
+constexpr absl::Duration kTellOfExpiry = absl::Seconds(60);
+
 // Streams count on the steady clock: a step of the wall clock must not silence or end them.
 absl::Time SteadyNow() { return MonotonicClock().TimeNow(); }
 
 class WatchStream final : public StreamSource {
  public:
+  // `drain_at`: when to tell that the caller's credential is about to expire.
   WatchStream(WatchHub& hub, WatchPlan plan, const WatchSession::Options& options, Clock& clock,
-              const Waker& waker)
+              absl::Time drain_at, const Waker& waker)
       : clock_(clock),
+        drain_at_(drain_at),
         session_(hub, std::move(plan), options, SteadyNow(), [waker] { waker.Wake(); }),
         subscription_(hub.changes(), [waker] { waker.Wake(); }) {}
 
   StreamStep Next(StreamPhase phase) override {
     std::optional<v1::DrainReason> drain;
     if (phase != StreamPhase::kServing) drain = v1::DRAIN_REASON_SHUTDOWN;
+    if (!drain.has_value() && clock_.TimeNow() >= drain_at_) {
+      drain = v1::DRAIN_REASON_TOKEN_EXPIRING;
+    }
     const absl::Time now = SteadyNow();
     WatchSession::Step step = session_.Next(now, drain);
     if (auto* message = std::get_if<EncodedMessage>(&step)) {
@@ -32,13 +42,14 @@ class WatchStream final : public StreamSource {
     }
     if (const auto* idle = std::get_if<WatchSession::Idle>(&step)) {
       // The layer reads times by the server's clock.
-      return WaitForWake{clock_.TimeNow() + (idle->until - now)};
+      return WaitForWake{std::min(clock_.TimeNow() + (idle->until - now), drain_at_)};
     }
     return EndStream{std::get<WatchSession::Finished>(step).status};
   }
 
  private:
   Clock& clock_;
+  const absl::Time drain_at_;
   WatchSession session_;
   ChangeSignal::Subscription subscription_;
 };
@@ -63,8 +74,8 @@ void WatchService::Register(MethodTable* methods) {
       [this](const CallContext&, const v1::GetHeadRequest& request) { return GetHead(request); });
   methods->ServerStream<v1::WatchRequest>(
       "/modelref.v1.WatchService/Watch",
-      [this](const CallContext&, const v1::WatchRequest& request, const Waker& waker) {
-        return Watch(request, waker);
+      [this](const CallContext& context, const v1::WatchRequest& request, const Waker& waker) {
+        return Watch(CallerOf(context), request, waker);
       });
 }
 
@@ -80,13 +91,18 @@ absl::StatusOr<v1::GetHeadResponse> WatchService::GetHead(const v1::GetHeadReque
   return response;
 }
 
-absl::StatusOr<std::unique_ptr<StreamSource>> WatchService::Watch(const v1::WatchRequest& request,
+absl::StatusOr<std::unique_ptr<StreamSource>> WatchService::Watch(const Caller& caller,
+                                                                  const v1::WatchRequest& request,
                                                                   const Waker& waker) {
   ASSIGN_OR_RETURN(WatchPlan plan, PlanWatch(request, catalogue_.registry,
                                              catalogue_.canonical_format, hub_.node_id()));
+  // A stream that begins within the last minute is not told, but ends when the credential does:
+  // its client would only come back with the same one.
+  absl::Time drain_at = caller.expires - kTellOfExpiry;
+  if (drain_at <= catalogue_.clock.TimeNow()) drain_at = absl::InfiniteFuture();
   return std::unique_ptr<StreamSource>(std::make_unique<WatchStream>(
       hub_, std::move(plan), Spread(options_, hub_.statistics().sessions_total), catalogue_.clock,
-      waker));
+      drain_at, waker));
 }
 
 }  // namespace modelref

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "absl/status/statusor.h"
+#include "service/auth/caller.h"
 #include "service/catalogue.h"
 #include "service/rpc/method_table.h"
 #include "service/watch/watch_hub.h"
@@ -18,7 +19,8 @@ class WatchService {
 
  private:
   absl::StatusOr<v1::GetHeadResponse> GetHead(const v1::GetHeadRequest& request);
-  absl::StatusOr<std::unique_ptr<StreamSource>> Watch(const v1::WatchRequest& request,
+  absl::StatusOr<std::unique_ptr<StreamSource>> Watch(const Caller& caller,
+                                                      const v1::WatchRequest& request,
                                                       const Waker& waker);
 
   const Catalogue& catalogue_;

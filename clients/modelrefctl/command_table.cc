@@ -15,7 +15,7 @@ std::vector<CommandSpec> CollectCommands() {
   std::vector<CommandSpec> all;
   for (auto* group : {&CategoryCommands, &HeldCommands, &ModelCommands, &WatchCommands,
                       &SyncCommands, &ServerCommands, &ImportCommands, &AuditCommands,
-                      &StoreCommands, &ContextCommands, &HelpCommands}) {
+                      &StoreCommands, &TokenCommands, &ContextCommands, &HelpCommands}) {
     std::vector<CommandSpec> commands = (*group)();
     std::move(commands.begin(), commands.end(), std::back_inserter(all));
   }

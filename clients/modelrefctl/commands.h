@@ -18,6 +18,7 @@ std::vector<CommandSpec> ImportCommands();
 std::vector<CommandSpec> AuditCommands();
 std::vector<CommandSpec> StoreCommands();
 CommandSpec StoreRepairCommand();  // One of these.
+std::vector<CommandSpec> TokenCommands();
 std::vector<CommandSpec> ContextCommands();
 std::vector<CommandSpec> HelpCommands();
 

@@ -40,6 +40,8 @@ std::string EnvironmentTopic() {
     absl::StrAppendFormat(&out, "  %-24s as --%s\n", flag.variable, flag.name);
   }
   absl::StrAppend(&out,
+                  "  MODELREF_TOKEN           a bearer token itself, where no flag names a file\n"
+                  "  MODELREF_TOKENS_FILE     as --tokens-file of the token commands\n"
                   "  MODELREF_NO_PROGRESS     no progress on stderr when set\n"
                   "  CLICOLOR_FORCE           colours even when stdout is no terminal\n"
                   "  TERM                     \"dumb\" switches colours and progress off\n"

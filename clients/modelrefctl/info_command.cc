@@ -92,6 +92,12 @@ absl::Status RunInfo(Invocation& invocation) {
   return PrintTree(invocation, response);
 }
 
+absl::Status RunWhoAmI(Invocation& invocation) {
+  ASSIGN_OR_RETURN(Client * client, invocation.client());
+  ASSIGN_OR_RETURN(const v1::WhoAmIResponse response, client->WhoAmI());
+  return PrintTree(invocation, response);
+}
+
 absl::Status RunStats(Invocation& invocation) {
   ASSIGN_OR_RETURN(Client * client, invocation.client());
   ASSIGN_OR_RETURN(const v1::GetStatisticsResponse response, client->GetStatistics());

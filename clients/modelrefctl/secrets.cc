@@ -35,7 +35,10 @@ absl::StatusOr<std::string> ReadSecret(const std::string& path, std::string* war
 }  // namespace
 
 absl::Status LoadSecrets(const SecretFiles& files, ClientOptions* options, std::string* warning) {
-  if (!files.token_file.empty()) {
+  if (!files.token.empty()) {
+    options->credential = {Credential::Kind::kBearer,
+                           std::string(absl::StripAsciiWhitespace(files.token))};
+  } else if (!files.token_file.empty()) {
     options->credential.kind = Credential::Kind::kBearer;
     ASSIGN_OR_RETURN(options->credential.secret, ReadSecret(files.token_file, warning));
   } else if (!files.api_key_file.empty()) {

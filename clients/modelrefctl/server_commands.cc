@@ -1,4 +1,4 @@
-// The descriptions of health, info and stats.
+// The descriptions of health, info, whoami and stats.
 
 #include "clients/modelrefctl/server_commands.h"
 
@@ -40,6 +40,18 @@ CommandSpec InfoSpec() {
   return info;
 }
 
+CommandSpec WhoAmISpec() {
+  CommandSpec whoami;
+  whoami.path = "whoami";
+  whoami.summary = "Show who the server takes you for, and what you may do";
+  whoami.details = "Exit status 4 when it does not know your token, key or certificate.";
+  whoami.first_example = "modelrefctl whoami";
+  whoami.second_example = "modelrefctl whoami --token-file ~/.modelref -o json";
+  whoami.outputs = PrintModes();
+  whoami.run = &RunWhoAmI;
+  return whoami;
+}
+
 CommandSpec StatsSpec() {
   CommandSpec stats;
   stats.path = "stats";
@@ -53,6 +65,8 @@ CommandSpec StatsSpec() {
 
 }  // namespace
 
-std::vector<CommandSpec> ServerCommands() { return {StatsSpec(), HealthSpec(), InfoSpec()}; }
+std::vector<CommandSpec> ServerCommands() {
+  return {StatsSpec(), HealthSpec(), InfoSpec(), WhoAmISpec()};
+}
 
 }  // namespace modelref::ctl

@@ -8,8 +8,9 @@ namespace modelref::ctl {
 // `health`: asks grpc.health.v1 for one service or the whole server.
 absl::Status RunHealth(Invocation& invocation);
 
-// `info` and `stats`.
+// `info`, `whoami` and `stats`.
 absl::Status RunInfo(Invocation& invocation);
+absl::Status RunWhoAmI(Invocation& invocation);
 absl::Status RunStats(Invocation& invocation);
 
 }  // namespace modelref::ctl

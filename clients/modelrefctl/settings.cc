@@ -169,7 +169,14 @@ absl::StatusOr<SecretFiles> ResolveSecretFiles(const CommandLine& line, const Ho
   const Context context = found.value_or(Context());
   SecretFiles files;
   // One credential: the more specific place wins as a whole.
-  if (lookup.Value("token-file").has_value() || lookup.Value("api-key-file").has_value()) {
+  const bool is_flag = line.Has("token-file") || line.Has("api-key-file");
+  const std::string token = host.variable("MODELREF_TOKEN").value_or("");
+  if (!token.empty() && !is_flag) {
+    if (lookup.Value("token-file").has_value() || lookup.Value("api-key-file").has_value()) {
+      return UsageError("set MODELREF_TOKEN or the variable of a file, not both");
+    }
+    files.token = token;
+  } else if (lookup.Value("token-file").has_value() || lookup.Value("api-key-file").has_value()) {
     files.token_file = lookup.Value("token-file").value_or("");
     files.api_key_file = lookup.Value("api-key-file").value_or("");
   } else {

@@ -37,6 +37,7 @@ absl::StatusOr<Settings> ResolveSettings(const CommandLine& line, const Host& ho
 
 // Where the credential and the certificates are, resolved like the rest.
 struct SecretFiles {
+  std::string token;  // From MODELREF_TOKEN, the token itself; then neither file is named.
   std::string token_file;
   std::string api_key_file;
   std::string tls_ca;

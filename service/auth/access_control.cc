@@ -46,34 +46,60 @@ Caller AccessControl::UnidentifiedCaller(PeerKind peer) {
   return caller;
 }
 
-absl::StatusOr<Caller> AccessControl::Identify(const Credentials& credentials) const {
-  if (!authentication_on()) return UnidentifiedCaller(credentials.peer);
-  Caller caller;
-  caller.role = Role::kReader;
-  if (credentials.has_secret() || !credentials.certificate_subject.empty()) {
-    if (credentials.has_secret() && !credentials.encrypted && !IsLocal(credentials.peer) &&
-        !options_.allow_plaintext_secrets) {
-      return Error(absl::StatusCode::kPermissionDenied, "PLAINTEXT_CREDENTIAL",
-                   "a credential came over plaintext; use TLS and replace the credential");
-    }
-    ASSIGN_OR_RETURN(caller, options_.authenticator->Identify(credentials));
+std::optional<absl::StatusOr<Caller>> AccessControl::Identify(
+    const Credentials& credentials) const {
+  if (!authentication_on()) return absl::StatusOr<Caller>(UnidentifiedCaller(credentials.peer));
+  if (credentials.empty()) {
+    Caller anonymous;
+    anonymous.role = Role::kReader;
+    return absl::StatusOr<Caller>(std::move(anonymous));
   }
-  caller.peer = credentials.peer;
-  return caller;
+  if (credentials.has_secret() && !credentials.encrypted && !IsLocal(credentials.peer) &&
+      !options_.allow_plaintext_secrets) {
+    return absl::StatusOr<Caller>(
+        Error(absl::StatusCode::kPermissionDenied, "PLAINTEXT_CREDENTIAL",
+              "a credential came over plaintext; use TLS and replace the credential"));
+  }
+  return options_.authenticator->Identify(credentials);
 }
 
-absl::StatusOr<Caller> AccessControl::Admit(absl::string_view method,
-                                            const Credentials& credentials) const {
+std::optional<absl::StatusOr<Caller>> AccessControl::Admit(absl::string_view method,
+                                                           const Credentials& credentials) const {
+  const PolicyRow* row = FindPolicy(method);
+  if (row == nullptr || row->role == Role::kNone) {
+    return AdmitAs(method, credentials.peer, Caller());
+  }
+  std::optional<absl::StatusOr<Caller>> identified = Identify(credentials);
+  if (!identified.has_value()) return std::nullopt;
+  return AdmitAs(method, credentials.peer, *std::move(identified));
+}
+
+void AccessControl::Ask(const Credentials& credentials, IdentityCallback done) const {
+  options_.authenticator->Ask(credentials, std::move(done));
+}
+
+absl::StatusOr<Caller> AccessControl::AdmitAs(absl::string_view method, PeerKind peer,
+                                              absl::StatusOr<Caller> identified) const {
   const PolicyRow* row = FindPolicy(method);
   if (row == nullptr) return MissingRole(method, Role::kAdmin);
-  if (row->role == Role::kNone) {
-    Caller anybody;
-    anybody.peer = credentials.peer;
-    return anybody;
+  RETURN_IF_ERROR(identified.status());
+  identified->peer = peer;
+  RETURN_IF_ERROR(Require(*identified, row->role, method));
+  return identified;
+}
+
+absl::Status AccessControl::Review(absl::string_view method, const Credentials& credentials) const {
+  if (!authentication_on() || credentials.empty()) return absl::OkStatus();
+  const std::optional<absl::StatusOr<Caller>> caller = Admit(method, credentials);
+  if (!caller.has_value()) {
+    // The next look sees the answer.
+    Ask(credentials, [](const absl::StatusOr<Caller>&) {});
+    return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(Caller caller, Identify(credentials));
-  RETURN_IF_ERROR(Require(caller, row->role, method));
-  return caller;
+  const PolicyRow* row = FindPolicy(method);
+  const bool is_for_readers = row != nullptr && Includes(Role::kReader, row->role);
+  if (is_for_readers && absl::IsUnavailable(caller->status())) return absl::OkStatus();
+  return caller->status();
 }
 
 absl::Status AccessControl::Require(const Caller& caller, Role role, absl::string_view what) const {

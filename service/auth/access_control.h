@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -33,13 +34,25 @@ class AccessControl {
 
   bool authentication_on() const { return options_.authenticator != nullptr; }
 
-  // The caller of an admitted call.
+  // The caller of an admitted call; none when somebody has to be asked first: see Ask().
   //   PERMISSION_DENIED  LOOPBACK_ONLY         authentication is off and the peer is remote.
   //                      ROLE_REQUIRED         the metadata "role" names it.
   //                      PLAINTEXT_CREDENTIAL  a secret that others could have read.
   //   UNAUTHENTICATED    CREDENTIAL_MISSING    nothing was sent and reading is not enough.
-  //   and what Authenticator::Identify says.
-  absl::StatusOr<Caller> Admit(absl::string_view method, const Credentials& credentials) const;
+  //                      CREDENTIAL_INVALID, TOKEN_EXPIRED and UNAVAILABLE IDENTITY_UNAVAILABLE as
+  //                      the Authenticator says.
+  std::optional<absl::StatusOr<Caller>> Admit(absl::string_view method,
+                                              const Credentials& credentials) const;
+
+  // Asks who brings the credentials of a call to which Admit() said none; AdmitAs() with the answer
+  // decides.
+  void Ask(const Credentials& credentials, IdentityCallback done) const;
+  absl::StatusOr<Caller> AdmitAs(absl::string_view method, PeerKind peer,
+                                 absl::StatusOr<Caller> identified) const;
+
+  // Whether a stream of the method may go on. Unlike for a new call, an identity that nobody can
+  // confirm for the moment only ends what a reader may not do.
+  absl::Status Review(absl::string_view method, const Credentials& credentials) const;
 
   // Whether Admit() admits every caller to the method, whatever the credentials: reading, where
   // authentication is off.
@@ -52,7 +65,7 @@ class AccessControl {
   absl::Status Require(const Caller& caller, Role role, absl::string_view what) const;
 
  private:
-  absl::StatusOr<Caller> Identify(const Credentials& credentials) const;
+  std::optional<absl::StatusOr<Caller>> Identify(const Credentials& credentials) const;
 
   const AccessOptions options_;
 };

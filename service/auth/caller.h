@@ -47,9 +47,11 @@ struct Credentials {
   bool encrypted = false;
   std::optional<absl::string_view> authorization;  // "Bearer ..."
   std::optional<absl::string_view> apikey;
+  bool repeated = false;            // One of them came more than once.
   std::string certificate_subject;  // Verified; empty without one.
 
   bool has_secret() const { return authorization.has_value() || apikey.has_value(); }
+  bool empty() const { return !has_secret() && certificate_subject.empty(); }
 };
 
 }  // namespace modelref

@@ -12,6 +12,7 @@ Call::Call(Method* method, ServerState* state, Queue* queue)
 }
 
 Call::~Call() {
+  EndWait();
   if (context_.has_value()) {
     // An answer that did not reach its peer is no success.
     absl::StatusCode code = cut_off_ ? absl::StatusCode::kCancelled : result_;
@@ -34,18 +35,51 @@ void Call::Begin() {
   method_->counters.Started(request_.Length());
 }
 
-absl::Status Call::Admit() {
+void Call::Admit() {
+  if (absl::Status fits = CheckMetadata(); !fits.ok()) return Admitted(std::move(fits));
+  if (!options().admission) return OnAdmitted(absl::OkStatus());
+  AdmissionOutcome outcome = options().admission(*context_);
+  if (outcome.is_decided()) return Admitted(outcome.TakeStatus());
+  Await(outcome.question());
+}
+
+absl::Status Call::CheckMetadata() const {
   const size_t metadata = context_->MetadataBytes();
-  if (metadata > static_cast<size_t>(options().max_metadata_bytes)) {
-    state_->calls_not_admitted.fetch_add(1, std::memory_order_relaxed);
-    return Error(absl::StatusCode::kResourceExhausted, "METADATA_TOO_LARGE",
-                 absl::StrCat("the metadata of the call has ", metadata, " bytes; the limit is ",
-                              options().max_metadata_bytes));
+  if (metadata <= static_cast<size_t>(options().max_metadata_bytes)) return absl::OkStatus();
+  return Error(absl::StatusCode::kResourceExhausted, "METADATA_TOO_LARGE",
+               absl::StrCat("the metadata of the call has ", metadata, " bytes; the limit is ",
+                            options().max_metadata_bytes));
+}
+
+void Call::Await(const AdmissionQuestion& question) {
+  if (state_->admissions_waiting.fetch_add(1, std::memory_order_relaxed) >=
+      options().max_admissions_waiting) {
+    state_->admissions_waiting.fetch_sub(1, std::memory_order_relaxed);
+    ErrorExtras extras;
+    extras.retry_after = absl::Seconds(1);
+    return Admitted(Error(absl::StatusCode::kResourceExhausted, "OVERLOADED",
+                          "too many calls wait to learn who their caller is", std::move(extras)));
   }
-  if (!options().admission) return absl::OkStatus();
-  absl::Status admitted = options().admission(*context_);
-  if (!admitted.ok()) state_->calls_not_admitted.fetch_add(1, std::memory_order_relaxed);
-  return admitted;
+  AdmissionReceiver* const receiver = this;
+  admission_slot_ = std::make_shared<AdmissionSlot>(queue_->mailbox(), receiver);
+  question(*context_, AdmissionReply(admission_slot_));
+}
+
+void Call::OnVerdict(const AdmissionVerdict& verdict) {
+  EndWait();
+  Admitted(verdict(*context_));
+}
+
+void Call::EndWait() {
+  if (admission_slot_ == nullptr) return;
+  admission_slot_->Detach();
+  admission_slot_.reset();
+  state_->admissions_waiting.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void Call::Admitted(absl::Status status) {
+  if (!status.ok()) state_->calls_not_admitted.fetch_add(1, std::memory_order_relaxed);
+  OnAdmitted(std::move(status));
 }
 
 void Call::LogSlow(absl::StatusCode code, absl::Duration latency) const {

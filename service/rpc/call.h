@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "service/rpc/admission_slot.h"
 #include "service/rpc/call_context.h"
 #include "service/rpc/queue.h"
 #include "service/rpc/server_state.h"
@@ -15,7 +16,7 @@ namespace modelref {
 // What calls of every kind have in common: they are posted to wait for a peer, begin, and end when
 // gRPC said so and every operation has come back. They own themselves and live on one queue's
 // thread.
-class Call : public OutboundWrite {
+class Call : public OutboundWrite, private AdmissionReceiver {
  public:
   Call(Method* method, ServerState* state, Queue* queue);
   Call(const Call&) = delete;
@@ -29,8 +30,11 @@ class Call : public OutboundWrite {
 
   // A peer's call has taken this object's place in the queue.
   void Begin();
-  // The answer of the admission hook.
-  absl::Status Admit();
+  // Asks the admission hook, whose answer comes to OnAdmitted() now or later. A call that ends
+  // while it waits is simply gone.
+  void Admit();
+  // Once; it may delete the call.
+  virtual void OnAdmitted(absl::Status status) = 0;
   // The call's last words, as they are going out; what is counted in the end unless it is
   // cancelled.
   void SetResult(absl::StatusCode code) { result_ = code; }
@@ -53,10 +57,16 @@ class Call : public OutboundWrite {
 
  private:
   void LogSlow(absl::StatusCode code, absl::Duration latency) const;
+  absl::Status CheckMetadata() const;
+  void Await(const AdmissionQuestion& question);
+  void OnVerdict(const AdmissionVerdict& verdict) override;
+  void EndWait();
+  void Admitted(absl::Status status);
 
   SteadyTime began_;
   absl::StatusCode result_ = absl::StatusCode::kCancelled;
   bool cut_off_ = false;
+  std::shared_ptr<AdmissionSlot> admission_slot_;  // While the admission hook waits.
 };
 
 }  // namespace modelref

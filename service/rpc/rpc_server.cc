@@ -106,6 +106,7 @@ class RpcServer::Impl {
   void BeginDrain(absl::Duration spread);
   bool AwaitDrained(absl::Duration patience);
   void SetMemoryShort(bool is_short);
+  void ReviewStreams();
   void Shutdown(absl::Duration grace);
   RpcServerStats Stats() const;
 
@@ -267,6 +268,11 @@ void RpcServer::Impl::SetMemoryShort(bool is_short) {
   state_.memory_short.store(is_short, std::memory_order_relaxed);
 }
 
+void RpcServer::Impl::ReviewStreams() {
+  if (options_.stream_review == nullptr) return;
+  for (const auto& queue : stream_queues_) queue->Review();
+}
+
 void RpcServer::Impl::Shutdown(absl::Duration grace) {
   // What is handed to gRPC later would never be closed.
   acceptor_.Stop();
@@ -299,6 +305,8 @@ RpcServerStats RpcServer::Impl::Stats() const {
     method_stats.streaming = method->entry->unary == nullptr;
   }
   stats.streams_open = state_.streams_open.load(kRelaxed);
+  stats.admissions_waiting = state_.admissions_waiting.load(kRelaxed);
+  stats.streams_revoked = state_.streams_revoked.load(kRelaxed);
   stats.writes_stalled = state_.write_gauges.stalled.load(kRelaxed);
   stats.writes_cancelled = state_.write_gauges.cancelled.load(kRelaxed);
   stats.streams_refused = state_.streams_refused.load(kRelaxed);
@@ -330,6 +338,8 @@ int RpcServer::port(size_t index) const {
 void RpcServer::BeginDrain(absl::Duration spread) { impl_->BeginDrain(spread); }
 
 void RpcServer::SetMemoryShort(bool is_short) { impl_->SetMemoryShort(is_short); }
+
+void RpcServer::ReviewStreams() { impl_->ReviewStreams(); }
 
 bool RpcServer::AwaitDrained(absl::Duration patience) { return impl_->AwaitDrained(patience); }
 

@@ -35,6 +35,8 @@ namespace modelref {
 struct RpcServerStats {
   std::vector<MethodStats> methods;  // In the order of registration.
   int64_t streams_open = 0;
+  int64_t admissions_waiting = 0;   // Calls whose caller is being asked for.
+  uint64_t streams_revoked = 0;     // Ended because the caller's right had ended, so far.
   int64_t writes_stalled = 0;       // Now outstanding for longer than write_stalled_after.
   uint64_t writes_cancelled = 0;    // Calls ended because of write_cancelled_after, so far.
   uint64_t streams_refused = 0;     // STREAM_LIMIT and DRAINING, so far.
@@ -83,6 +85,10 @@ class RpcServer {
   void BeginDrain(absl::Duration spread);
   // Waits until the last of them has ended. False when `patience` passed first.
   bool AwaitDrained(absl::Duration patience);
+
+  // Asks options.stream_review about every open stream and ends those that may not go on, each
+  // after the message that is on its way. Returns at once. Any thread, from Start() to Shutdown().
+  void ReviewStreams();
 
   // While set, new streams are refused with MEMORY_LIMIT. Calls with one answer go on, among them
   // the health checks that decide whether the process is ended.

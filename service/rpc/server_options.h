@@ -9,7 +9,7 @@
 #include "absl/time/time.h"
 #include "backends/base/clock.h"
 #include "service/rpc/acceptor.h"
-#include "service/rpc/call_context.h"
+#include "service/rpc/admission.h"
 #include "service/rpc/executor.h"
 
 namespace grpc {
@@ -38,13 +38,13 @@ struct KeepaliveOptions {
   absl::Duration handshake_timeout = absl::Seconds(20);
 };
 
-// Decides about every call before its request is parsed: policy, identity, rate limits. Runs on the
-// queue's thread, must not block. An error is the call's answer.
-using Admission = std::function<absl::Status(CallContext&)>;
-
 struct RpcServerOptions {
   std::vector<ListenAddress> listen;
-  Admission admission;  // Null admits every call.
+  Admission admission;         // Null admits every call.
+  StreamReview stream_review;  // Asked by RpcServer::ReviewStreams(); null: rights do not end.
+  // Calls that wait for the answer to a question of the admission hook; one more is
+  // RESOURCE_EXHAUSTED OVERLOADED.
+  int max_admissions_waiting = 1'000;
 
   // One thread each; 0 = half of the cores, at least one for unary calls and four for streams.
   int unary_queues = 0;

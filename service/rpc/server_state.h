@@ -31,6 +31,8 @@ struct ServerState {
   std::atomic<int64_t> streams_open{0};  // Of these, the streams that are served.
   std::atomic<uint64_t> streams_refused{0};
   std::atomic<uint64_t> calls_not_admitted{0};
+  std::atomic<int64_t> admissions_waiting{0};
+  std::atomic<uint64_t> streams_revoked{0};
   std::atomic<uint64_t> slow_calls{0};
   std::atomic<uint64_t> memory_refusals{0};
   std::atomic<bool> memory_short{false};

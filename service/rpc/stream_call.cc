@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
+#include "backends/base/status_macros.h"
 #include "service/grpc_status.h"
 
 namespace modelref {
@@ -45,14 +46,17 @@ void StreamCall::OnBegun(bool ok) {
   }
   Post(method_, state_, queue_, streams_);
   Begin();
-  if (absl::Status opened = Open(); !opened.ok()) return Finish(opened);
+  Admit();
+}
+
+void StreamCall::OnAdmitted(absl::Status status) {
+  if (status.ok()) status = Open();
+  if (!status.ok()) return Finish(status);
   Pump();
 }
 
 absl::Status StreamCall::Open() {
-  absl::Status status = Admit();
-  if (status.ok()) status = TakePlace();
-  if (!status.ok()) return status;
+  RETURN_IF_ERROR(TakePlace());
   WakeReceiver* const receiver = this;
   wake_target_ = std::make_shared<WakeTarget>(queue_->mailbox(), receiver);
   auto source = method_->entry->stream(*context_, request_, Waker(wake_target_));
@@ -96,6 +100,7 @@ absl::Status StreamCall::TakePlace() {
 void StreamCall::Pump() {
   // What is missed here is made up for when the write in flight has ended.
   if (source_ == nullptr || sending_) return;
+  if (!right_.ok()) return Finish(right_);
   queue_->timers().Cancel(this);
   if (drain_at_ != SteadyTime::max() && drain_at_ <= SteadyClock::now()) {
     drain_at_ = SteadyTime::max();
@@ -141,6 +146,14 @@ void StreamCall::DrainAt(SteadyTime when) {
 
 void StreamCall::Stop() {
   phase_ = StreamPhase::kStopping;
+  Pump();
+}
+
+void StreamCall::Review() {
+  if (source_ == nullptr || !right_.ok()) return;
+  right_ = options().stream_review(*context_);
+  if (right_.ok()) return;
+  state_->streams_revoked.fetch_add(1, std::memory_order_relaxed);
   Pump();
 }
 

@@ -27,6 +27,8 @@ class StreamCall final : public Call, private TimerTarget, private WakeReceiver 
   void DrainAt(SteadyTime when);
   // Lets the source know now that the server stops.
   void Stop();
+  // Ends the stream, after the message on its way, when its caller's right has ended.
+  void Review();
 
  private:
   StreamCall(Method* method, ServerState* state, Queue* queue, StreamList* streams);
@@ -36,6 +38,7 @@ class StreamCall final : public Call, private TimerTarget, private WakeReceiver 
   void OnWritten(bool ok);
   void OnFinished(bool ok);
   void OnDone(bool ok);
+  void OnAdmitted(absl::Status status) override;
   void OnTimer(SteadyTime now) override;
   void OnWake() override { Pump(); }
 
@@ -57,6 +60,7 @@ class StreamCall final : public Call, private TimerTarget, private WakeReceiver 
   std::shared_ptr<WakeTarget> wake_target_;
   std::unique_ptr<StreamSource> source_;
   StreamPhase phase_ = StreamPhase::kServing;
+  absl::Status right_;  // Why the stream must end, once it must.
   SteadyTime drain_at_ = SteadyTime::max();
   StreamList::iterator place_;
   bool has_place_ = false;

@@ -30,9 +30,23 @@ class StreamQueue::StopTask final : public QueueTask {
   StreamList* const streams_;
 };
 
+class StreamQueue::ReviewTask final : public QueueTask {
+ public:
+  explicit ReviewTask(StreamList* streams) : streams_(streams) {}
+  void RunOnQueue() override {
+    // A stream that ends may take itself out of the list.
+    for (auto stream = streams_->begin(); stream != streams_->end();) (*stream++)->Review();
+  }
+
+ private:
+  StreamList* const streams_;
+};
+
 void StreamQueue::BeginDrain(SteadyClock::duration spread) {
   queue_->mailbox()->Post(std::make_shared<DrainTask>(&streams_, spread));
 }
+
+void StreamQueue::Review() { queue_->mailbox()->Post(std::make_shared<ReviewTask>(&streams_)); }
 
 void StreamQueue::Stop() {
   queue_->mailbox()->SetStopping();

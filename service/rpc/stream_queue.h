@@ -23,10 +23,13 @@ class StreamQueue {
   void BeginDrain(SteadyClock::duration spread);
   // Any thread: lets every stream stop now.
   void Stop();
+  // Any thread: looks at the right of every stream.
+  void Review();
 
  private:
   class DrainTask;
   class StopTask;
+  class ReviewTask;
 
   StreamList streams_;
   // After the list: its calls take themselves out of it while it goes.

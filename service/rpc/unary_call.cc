@@ -31,7 +31,11 @@ void UnaryCall::OnBegun(bool ok) {
   }
   Post(method_, state_, queue_);
   Begin();
-  if (absl::Status admitted = Admit(); !admitted.ok()) return Answer(std::move(admitted));
+  Admit();
+}
+
+void UnaryCall::OnAdmitted(absl::Status status) {
+  if (!status.ok()) return Answer(std::move(status));
   UnaryOutcome outcome = method_->entry->unary(*context_, request_, *this);
   request_.Clear();
   if (outcome.has_value()) Answer(*std::move(outcome));

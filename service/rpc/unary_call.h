@@ -25,6 +25,7 @@ class UnaryCall final : public Call, private UnaryDeferral, private ReplyReceive
   void OnBegun(bool ok);
   void OnSent(bool ok);
   void OnDone(bool ok);
+  void OnAdmitted(absl::Status status) override;
 
   RawReply Defer() override;
   void RunBlocking(std::function<absl::StatusOr<grpc::ByteBuffer>()> body) override;

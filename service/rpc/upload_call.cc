@@ -29,12 +29,16 @@ void UploadCall::OnBegun(bool ok) {
   }
   Post(method_, state_, queue_);
   Begin();
-  if (absl::Status opened = Open(); !opened.ok()) return Answer(std::move(opened));
+  Admit();
+}
+
+void UploadCall::OnAdmitted(absl::Status status) {
+  if (status.ok()) status = Open();
+  if (!status.ok()) return Answer(std::move(status));
   ReadNext();
 }
 
 absl::Status UploadCall::Open() {
-  if (absl::Status admitted = Admit(); !admitted.ok()) return admitted;
   if (state_->memory_short.load(std::memory_order_relaxed)) {
     state_->memory_refusals.fetch_add(1, std::memory_order_relaxed);
     ErrorExtras extras;

@@ -26,6 +26,7 @@ class UploadCall final : public Call, private TimerTarget, private ReplyReceiver
   void OnRead(bool ok);
   void OnSent(bool ok);
   void OnDone(bool ok);
+  void OnAdmitted(absl::Status status) override;
   void OnTimer(SteadyTime now) override;
   void OnReply(absl::StatusOr<grpc::ByteBuffer> answer) override;
 

@@ -32,11 +32,12 @@ class AdmissionByPolicyTest : public ::testing::Test {
   const AccessControl access_{AccessOptions()};
   CallerLimits unlimited_{CallerLimits::Options()};
   CallerLimits limited_{{.streams_per_caller = 1, .calls_per_second = 2}};
+  GuessLimits guesses_{GuessLimits::Options()};
   std::unique_ptr<TestServer> server_;
 };
 
 TEST_F(AdmissionByPolicyTest, TheCallerOfAnOpenCallIsKnownWhenItIsAsked) {
-  Start(MakeAdmission(access_, unlimited_, false));
+  Start(MakeAdmission({&access_, &unlimited_, &guesses_, false}));
   EXPECT_EQ(server_->Call(kRead, "").value_or("none"), "admin local");
   EXPECT_EQ(server_->Call(kAdmin, "").value_or("none"), "admin local");
 }
@@ -47,7 +48,7 @@ TEST_F(AdmissionByPolicyTest, NobodyAdmittedHasNoRole) {
 }
 
 TEST_F(AdmissionByPolicyTest, CallsAreCountedWhereTheyAreLimited) {
-  Start(MakeAdmission(access_, limited_, false));
+  Start(MakeAdmission({&access_, &limited_, &guesses_, false}));
   EXPECT_THAT(server_->Call(kRead, ""), IsOk());
   EXPECT_THAT(server_->Call(kRead, ""), IsOk());
   int refused = 0;

@@ -164,9 +164,9 @@ TEST(ConfigTest, UnbuiltFeaturesRefuseToStartInsteadOfBeingIgnored) {
   const testing::TempDir dir;
   for (const char* json :
        {R"({"redis":{"enabled":true}})", R"({"queue":{"allow_self_approval":true}})",
-        R"({"upstream":"h:1"})", R"({"auth":{"tokens_file":"/t"}})",
-        R"({"lifecycle":{"store":"sqlite"}})", R"({"store":{"history_retain":"24h"}})",
-        R"({"sources":{"github_seed":true}})", R"({"mode":"replica"})"}) {
+        R"({"upstream":"h:1"})", R"({"lifecycle":{"store":"sqlite"}})",
+        R"({"store":{"history_retain":"24h"}})", R"({"sources":{"github_seed":true}})",
+        R"({"mode":"replica"})"}) {
     const StartDecision start = LoadFile(dir, json);
     EXPECT_EQ(start.exit_code, 2) << json;
     EXPECT_THAT(start.err, HasSubstr("not built yet in this version")) << json;
@@ -178,6 +178,32 @@ TEST(ConfigTest, SettingAnUnbuiltFeatureToItsDefaultIsNoMistake) {
   const StartDecision start =
       LoadFile(dir, R"({"redis":{"enabled":false},"audit":{"max_segment_bytes":"5MiB"}})");
   EXPECT_TRUE(start.config.has_value()) << start.err;
+}
+
+TEST(ConfigTest, KeysOfUsersGoToHordeSecretlyOrNotAtAll) {
+  const testing::TempDir dir;
+  for (const char* url : {"http://horde.example/api/", "ftp://horde.example/", "horde", "",
+                          "https://user:password@horde.example/"}) {
+    const StartDecision start =
+        LoadFile(dir, absl::StrCat(R"({"auth":{"horde_lookup":true,"horde_url":")", url, R"("}})"));
+    EXPECT_EQ(start.exit_code, 2) << url;
+    EXPECT_THAT(start.err, HasSubstr("auth.horde_url")) << url;
+  }
+  for (const char* url : {"https://horde.example/api/", "http://127.0.0.1:7/api"}) {
+    const StartDecision start =
+        LoadFile(dir, absl::StrCat(R"({"auth":{"horde_lookup":true,"horde_url":")", url, R"("}})"));
+    EXPECT_TRUE(start.config.has_value()) << url << start.err;
+  }
+}
+
+TEST(ConfigTest, SourcesOfIdentitiesMayBeCombined) {
+  const testing::TempDir dir;
+  const StartDecision start =
+      LoadFile(dir, R"({"auth":{"tokens_file":"/t","horde_lookup":true,"horde_cache_ttl":"30s",)"
+                    R"("approver_ids":["1"],"allow_plaintext_tokens":true}})");
+  ASSERT_TRUE(start.config.has_value()) << start.err;
+  EXPECT_EQ(start.config->auth().tokens_file(), "/t");
+  EXPECT_EQ(start.config->auth().horde_cache_ttl().seconds(), 30);
 }
 
 TEST(ConfigTest, CategoriesMayBeAdded) {

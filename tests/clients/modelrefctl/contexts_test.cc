@@ -77,6 +77,24 @@ TEST_F(ContextsTest, FlagComesBeforeVariableBeforeContextBeforeDefault) {
   EXPECT_EQ(runner_.Run({"category", "list", "--server", nobody}).code, 8);
 }
 
+TEST_F(ContextsTest, ATokenInAVariableIsSentUnlessAFlagNamesAFile) {
+  FakeHandlers handlers;
+  handlers.list_categories = [](const auto&, auto*) { return absl::OkStatus(); };
+  FakeServer server(handlers);
+  runner_.SetVariable("MODELREF_SERVER", server.address());
+  runner_.SetVariable("MODELREF_TOKEN", "from-variable\n");
+  ASSERT_EQ(runner_.Run({"category", "list"}).code, 0);
+  EXPECT_EQ(server.last_metadata("authorization"), "Bearer from-variable");
+  dir_.Write("token", "from-file");
+  ASSERT_EQ(chmod(dir_.PathOf("token").c_str(), 0600), 0);
+  ASSERT_EQ(runner_.Run({"category", "list", "--token-file", dir_.PathOf("token")}).code, 0);
+  EXPECT_EQ(server.last_metadata("authorization"), "Bearer from-file");
+  runner_.SetVariable("MODELREF_TOKEN_FILE", dir_.PathOf("token"));
+  const CtlResult both = runner_.Run({"category", "list"});
+  EXPECT_EQ(both.code, 2);
+  EXPECT_FALSE(absl::StrContains(both.err, "from-variable")) << both.err;
+}
+
 TEST_F(ContextsTest, SecretThatOthersMayReadIsSaidToBeSo) {
   dir_.Write("token", "s3cret");
   ASSERT_EQ(chmod(dir_.PathOf("token").c_str(), 0644), 0);
