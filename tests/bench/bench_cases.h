@@ -22,6 +22,7 @@ struct Plan {
   std::vector<int> fan_out_connections = {50, 1'000};
   int fan_out_rounds = 15;
   size_t huge_models = 100'000;
+  std::vector<size_t> written_models = {100, 10'000, 100'000};
   int list_calls = 1'000;
   int starts = 7;
 
@@ -58,6 +59,8 @@ void RunFanOutCases(Bench* bench);
 void RunHugeCases(Bench* bench);
 // From the start of the process to its first answer.
 void RunStartCases(Bench* bench);
+// Durable writes, beside the disk and the engine of the store.
+void RunWriteCases(Bench* bench);
 // The same bytes from other servers: nginx and redis.
 void RunPeerCases(Bench* bench);
 

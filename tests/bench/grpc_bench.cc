@@ -29,7 +29,7 @@ struct Group {
 constexpr Group kGroups[] = {
     {"unary", RunUnaryCases, true},    {"pause", RunPauseCases},     {"idle", RunIdleCases},
     {"fan-out", RunFanOutCases, true}, {"huge", RunHugeCases, true}, {"start", RunStartCases},
-    {"peers", RunPeerCases},
+    {"writes", RunWriteCases},         {"peers", RunPeerCases},
 };
 
 constexpr char kUsage[] =
@@ -130,6 +130,7 @@ Plan Plan::Smoke() {
   plan.fan_out_connections = {5};
   plan.fan_out_rounds = 1;
   plan.huge_models = 2'000;
+  plan.written_models = {100};
   plan.list_calls = 5;
   plan.starts = 1;
   return plan;

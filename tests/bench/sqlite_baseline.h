@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "service/store/database.h"
+
+namespace modelref::bench {
+
+// What the engine alone does with the rows of writes: the same tables, statements, savepoints and
+// groups as the store's, and nothing of its meaning (no parsing, no etags, no state in memory).
+class SqliteBaseline {
+ public:
+  // A store of `models` records of `record_bytes` in `folder`, which is made.
+  SqliteBaseline(const std::string& folder, size_t models, size_t record_bytes);
+
+  // Commits groups of `group` updates of one record each for about so long; how many a second.
+  double UpdatesPerSecond(size_t group, double seconds);
+
+ private:
+  void Update(size_t model);
+
+  const size_t models_;
+  std::string json_;
+  std::string digest_ = std::string(32, 'd');
+  std::unique_ptr<Database> database_;
+  uint64_t revision_ = 0;
+};
+
+// Appends records of that size to a file of `folder`, `group` at a time, and syncs it after each
+// group; the microseconds of each group.
+std::vector<double> AppendAndSync(const std::string& folder, size_t record_bytes, size_t group,
+                                  double seconds);
+
+}  // namespace modelref::bench

@@ -1,0 +1,165 @@
+// Durable writes through the server, beside what the disk and the engine alone do.
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "absl/strings/str_cat.h"
+#include "modelref/v1/write.pb.h"
+#include "tests/bench/bench_cases.h"
+#include "tests/bench/bench_data.h"
+#include "tests/bench/sqlite_baseline.h"
+
+namespace modelref::bench {
+namespace {
+
+constexpr size_t kRecordBytes = 1024;
+constexpr size_t kMostRequests = 8192;
+// Larger files are rewritten for longer than a round takes, which is not what is measured.
+constexpr absl::string_view kCategory = "clip";
+constexpr double kMicrosPerMilli = 1e3;
+
+std::string RecordOf(size_t model, size_t version) {
+  std::string json =
+      absl::StrCat(R"({"name":")", ModelName(model), R"(","version":")", version, R"(","x":")");
+  json.append(kRecordBytes - std::min(kRecordBytes, json.size() + 2), 'x');
+  return json + "\"}";
+}
+
+// Makes a directory with a document of so many models.
+void MakeWriteDirectory(const std::string& dir, size_t models) {
+  std::filesystem::create_directories(dir);
+  std::ofstream out(absl::StrCat(dir, "/", kCategory, ".json"));
+  for (size_t model = 0; model < models; ++model) {
+    out << (model == 0 ? "{" : ",") << '"' << ModelName(model) << "\":" << RecordOf(model, 0);
+  }
+  out << "}";
+  if (!out.flush()) Die("cannot write to " + dir);
+}
+
+// Updates of models all over the document; each changes what the one before it left there, also
+// when they are all made again.
+class Updates {
+ public:
+  explicit Updates(size_t models) {
+    const size_t distinct = std::min(models, kMostRequests / 2);
+    for (size_t i = 0; i < 2 * distinct; ++i) {
+      const size_t model = (i % distinct) * 7919 % models;
+      v1::PutModelRequest put;
+      put.set_category(std::string(kCategory));
+      put.set_name(ModelName(model));
+      put.set_json(RecordOf(model, 1 + i / distinct));
+      H2Request request;
+      request.path = "/modelref.v1.WriteService/PutModel";
+      request.body = put.SerializeAsString();
+      requests_.push_back(std::move(request));
+    }
+  }
+  // All of them, beginning with the one after `done`.
+  std::vector<const H2Request*> From(uint64_t done) const {
+    std::vector<const H2Request*> all;
+    for (size_t i = 0; i < requests_.size(); ++i) {
+      all.push_back(&requests_[(done + i) % requests_.size()]);
+    }
+    return all;
+  }
+
+ private:
+  std::vector<H2Request> requests_;
+};
+
+// Of one server and document.
+class WriteBench {
+ public:
+  WriteBench(Bench* bench, size_t models)
+      : bench_(*bench),
+        models_(models),
+        folder_(absl::StrCat(bench->folder, "/writes-", models)),
+        updates_(models),
+        engine_(folder_ + "/engine", models, kRecordBytes) {
+    MakeWriteDirectory(folder_ + "/data", models);
+    server_ = StartModelrefd(folder_ + "/data", folder_ + "/log");
+    client_ = std::make_unique<H2Client>(server_.address, 1);
+  }
+
+  // How long one writer waits, beside an append and fdatasync of the same bytes. Returns the median
+  // in microseconds.
+  double MeasureLatency() {
+    Rounds p50, p99;
+    std::vector<double> all;
+    for (int round = 0; round < bench_.plan.rounds; ++round) {
+      const LoopResult ours = Write(1, true);
+      const std::vector<double> disk = AppendAndSync(folder_, kRecordBytes, 1, bench_.plan.seconds);
+      if (ours.micros.empty() || disk.empty()) continue;
+      p50.ours.push_back(Percentile(ours.micros, 0.5) / kMicrosPerMilli);
+      p50.bare.push_back(Percentile(disk, 0.5) / kMicrosPerMilli);
+      p99.ours.push_back(Percentile(ours.micros, 0.99) / kMicrosPerMilli);
+      p99.bare.push_back(Percentile(disk, 0.99) / kMicrosPerMilli);
+      all.insert(all.end(), ours.micros.begin(), ours.micros.end());
+    }
+    bench_.report.AddRounds(Name("PutModel, 1 writer, p50, beside append + fdatasync"), "ms", p50,
+                            {Goal::kRatioAtMost, 2.5});
+    bench_.report.AddRounds(Name("PutModel, 1 writer, p99, files rewritten meanwhile"), "ms", p99,
+                            {});
+    return Percentile(all, 0.5);
+  }
+
+  // How many a second several writers get done, beside the engine with the same groups.
+  void MeasureRate(int writers) {
+    Rounds rates;
+    for (int round = 0; round < bench_.plan.rounds; ++round) {
+      for (const bool is_ours : {round % 2 == 0, round % 2 != 0}) {
+        if (is_ours) {
+          const LoopResult ours = Write(writers, false);
+          rates.ours.push_back(static_cast<double>(ours.in_time) / ours.seconds);
+        } else {
+          rates.bare.push_back(
+              engine_.UpdatesPerSecond(static_cast<size_t>(writers), bench_.plan.seconds));
+        }
+      }
+    }
+    Goal goal;
+    if (writers == 64) goal = {Goal::kRatioAtLeast, 0.5};
+    bench_.report.AddRounds(Name(absl::StrCat("PutModel, ", writers, " writers, beside SQLite")),
+                            "writes/s", rates, goal);
+  }
+
+ private:
+  LoopResult Write(int in_flight, bool latencies) {
+    const LoopResult result =
+        client_->RunLoop(updates_.From(done_), in_flight, bench_.plan.seconds, latencies);
+    done_ += result.calls;
+    return result;
+  }
+  std::string Name(const std::string& what) const {
+    return absl::StrCat(what, ", ", models_, " models");
+  }
+
+  Bench& bench_;
+  const size_t models_;
+  const std::string folder_;
+  const Updates updates_;
+  SqliteBaseline engine_;
+  RunningServer server_;
+  std::unique_ptr<H2Client> client_;
+  uint64_t done_ = 0;
+};
+
+}  // namespace
+
+void RunWriteCases(Bench* bench) {
+  std::vector<double> medians;
+  for (const size_t models : bench->plan.written_models) {
+    WriteBench writes(bench, models);
+    medians.push_back(writes.MeasureLatency());
+    for (const int writers : {1, 16, 64}) writes.MeasureRate(writers);
+  }
+  if (medians.size() < 2) return;
+  const double growth = medians.back() / medians.front();
+  bench->report.AddOurs(absl::StrCat("PutModel, 1 writer, p50 at ",
+                                     bench->plan.written_models.back(), " over that at ",
+                                     bench->plan.written_models.front(), " models"),
+                        "times", growth, {Goal::kAtMost, 1.5});
+}
+
+}  // namespace modelref::bench
