@@ -14,6 +14,7 @@
 #include "backends/base/log.h"
 #include "backends/base/status_macros.h"
 #include "service/store/document_adoption.h"
+#include "service/store/metadata_rows.h"
 #include "service/store/schema.h"
 #include "service/store/store_identity.h"
 #include "service/store/store_lock.h"
@@ -79,6 +80,35 @@ absl::StatusOr<AdoptedContent> FindContent(const DocumentKey& key, const Adoptio
   return AdoptedContent{from_trail ? SnapshotOf(history) : *kept, nullptr, history};
 }
 
+// Takes over the metadata files of documents for which nobody has looked yet.
+absl::Status TakeMetadata(Database& database, const std::vector<DocumentKey>& keys, absl::Time now,
+                          const AdoptionOptions& options, AdoptionReport* report) {
+  if (options.metadata_path_of == nullptr) return absl::OkStatus();
+  for (const DocumentKey& key : keys) {
+    ASSIGN_OR_RETURN(const int64_t id, DocumentId(database, key));
+    ASSIGN_OR_RETURN(const std::optional<MetadataRow> row, ReadMetadataOf(database, id));
+    if (id == 0 || (row.has_value() && row->base.has_value())) continue;
+    const std::string path = options.metadata_path_of(key);
+    const absl::StatusOr<std::string> bytes = ReadFileToString(path, kMaxMetadataFileBytes);
+    absl::StatusOr<CategoryMetadata> file = bytes.status();
+    if (bytes.ok()) file = ParseMetadataFile(*bytes, now);
+    if (absl::IsNotFound(file.status())) {
+      RETURN_IF_ERROR(TakeOverMetadata(database, id, nullptr));
+      continue;
+    }
+    if (!file.ok()) {
+      Log(LogLevel::kWarning, "store.metadata_file_unusable",
+          {{"path", path},
+           {"error", std::string(file.status().message())},
+           {"effect", "its counters begin anew"}});
+      file = BeginMetadata(now);
+    }
+    RETURN_IF_ERROR(TakeOverMetadata(database, id, &*file));
+    ++report->metadata_files;
+  }
+  return absl::OkStatus();
+}
+
 // The ids of the trail count as given.
 absl::Status SkipIds(Database& database, uint64_t last_event_id, AdoptionReport* report) {
   ASSIGN_OR_RETURN(const std::optional<uint64_t> head, ReadHead(database));
@@ -104,10 +134,11 @@ absl::StatusOr<std::unique_ptr<Database>> Open(const std::vector<DocumentKey>& k
 }
 
 void LogReport(const AdoptionReport& report) {
-  if (report.documents > 0) {
+  if (report.documents > 0 || report.metadata_files > 0) {
     Log(LogLevel::kInfo, "store.adopted",
         {{"documents", absl::StrCat(report.documents)},
          {"events", absl::StrCat(report.events)},
+         {"metadata_files", absl::StrCat(report.metadata_files)},
          {"unreadable_audit_lines", absl::StrCat(report.unreadable_lines)}});
   }
   if (report.trail.colliding_lines > 0) {
@@ -157,6 +188,7 @@ absl::StatusOr<AdoptionReport> AdoptDirectory(const std::vector<DocumentKey>& ke
       ++report.documents;
     }
   }
+  RETURN_IF_ERROR(TakeMetadata(*database, keys, clock.TimeNow(), options, &report));
   FAILPOINT("adoption.before_commit");
   RETURN_IF_ERROR(transaction.Commit());
   FAILPOINT("adoption.after_commit");

@@ -203,6 +203,7 @@ absl::Status Committer::TryGroup(std::vector<Member>* members,
   ASSIGN_OR_RETURN(WriteTransaction transaction, WriteTransaction::Begin(*database_));
   RETURN_IF_ERROR(TakeNews());
   const int64_t old_sequence = state_.source_sequence;
+  const int64_t old_metadata_sequence = state_.metadata_sequence;
   const RootPtr old_root = state_.root;
   // With the freshness that is known now.
   state_.root = store_.root();
@@ -215,6 +216,7 @@ absl::Status Committer::TryGroup(std::vector<Member>* members,
   if (!status.ok()) {
     state_.root = old_root;
     state_.source_sequence = old_sequence;
+    state_.metadata_sequence = old_metadata_sequence;
     return status;
   }
   FAILPOINT("store.before_publish");
@@ -251,7 +253,14 @@ absl::Status Committer::RunMember(Member* member, std::vector<CommittedTransacti
     return Run("RELEASE member");
   }
   RETURN_IF_ERROR(Run("RELEASE member"));
-  if (!prepared.events.empty() || !prepared.described.empty()) state_.root = prepared.root;
+  const bool differs =
+      !prepared.events.empty() || !prepared.described.empty() || !prepared.counted.empty();
+  if (differs) state_.root = prepared.root;
+  // With events it may lag: what is read again then is the same.
+  if (prepared.events.empty() && !prepared.counted.empty()) {
+    ASSIGN_OR_RETURN(state_.metadata_sequence,
+                     database_->QueryInt("SELECT max(sequence) FROM category_metadata"));
+  }
   if (!prepared.described.empty()) {
     ASSIGN_OR_RETURN(state_.source_sequence,
                      database_->QueryInt("SELECT max(source_sequence) FROM documents"));

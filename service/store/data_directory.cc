@@ -70,6 +70,7 @@ absl::Status DataDirectory::Build() {
     adoption.store_directory = store.directory;
     adoption.audit_root = AuditRoot();
     adoption.path_of = [this](const DocumentKey& key) { return backends_.file_paths->PathOf(key); };
+    adoption.metadata_path_of = [this](const DocumentKey& key) { return MetadataPath(key); };
     adoption.form.document_bytes = backends.document_bytes;
     adoption.form.limits = backends.limits;
     ASSIGN_OR_RETURN(adoption_, AdoptDirectory(keys, clock_, adoption));
@@ -93,15 +94,20 @@ absl::Status DataDirectory::Build() {
     sync_->WhileNothingIsImported(work);
   };
   audit_ = std::make_unique<AuditProjection>(AuditRoot(), options_.audit);
-  projector_ = std::make_unique<Projector>(*store_, *backends_.file_paths,
-                                           std::vector<EventProjection::Parts>{AuditParts()},
-                                           std::move(importer), options_.projector);
+  const auto metadata_path = [this](const DocumentKey& key) { return MetadataPath(key); };
+  projector_ = std::make_unique<Projector>(
+      *store_, Projector::Paths{*backends_.file_paths, metadata_path},
+      std::vector<EventProjection::Parts>{AuditParts()}, std::move(importer), options_.projector);
   return absl::OkStatus();
 }
 
 std::string DataDirectory::AuditRoot() const {
   return options_.audit_root.empty() ? options_.backends.data_dir + kAuditFolder
                                      : options_.audit_root;
+}
+
+std::string DataDirectory::MetadataPath(const DocumentKey& key) const {
+  return MetadataFilePath(options_.backends.data_dir, key);
 }
 
 absl::Status DataDirectory::Start() {

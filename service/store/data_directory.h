@@ -73,6 +73,7 @@ class DataDirectory {
                 Executor& executor);
   absl::Status Build();
   std::string AuditRoot() const;
+  std::string MetadataPath(const DocumentKey& key) const;
   // Whether this process follows the files, and not another one.
   bool imports() const { return projector_ == nullptr || projector_->is_holder(); }
   EventProjection::Parts AuditParts();

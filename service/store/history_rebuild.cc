@@ -13,6 +13,7 @@
 #include "backends/document_changes.h"
 #include "service/store/document_adoption.h"
 #include "service/store/file_base.h"
+#include "service/store/metadata_rows.h"
 #include "service/store/prepared_transaction.h"
 #include "service/store/store_identity.h"
 
@@ -89,6 +90,7 @@ absl::StatusOr<uint64_t> HighestId(Database& database) {
 constexpr char kForgetHistory[] =
     "DELETE FROM transactions; DELETE FROM events; DELETE FROM versions; DELETE FROM records;"
     "DELETE FROM problems; DELETE FROM file_base; DELETE FROM files; DELETE FROM file_intents;"
+    "DELETE FROM category_metadata WHERE document NOT IN (SELECT id FROM documents);"
     "DELETE FROM projections; DELETE FROM held WHERE document NOT IN (SELECT id FROM documents);"
     "DELETE FROM held_changes WHERE held NOT IN (SELECT id FROM held)";
 
@@ -213,6 +215,7 @@ absl::StatusOr<RepairedDocuments> RebuildHistory(Database& database,
     RETURN_IF_ERROR(ForkEpoch(database, highest + kSkippedIds));
     if (!is_exact) RETURN_IF_ERROR(ShareNothing(database));
   }
+  RETURN_IF_ERROR(FoldMetadata(database, options.now));
   RETURN_IF_ERROR(ForgetHistory(database));
   ASSIGN_OR_RETURN(RepairedDocuments documents, TakeAll(database, found, options));
   RETURN_IF_ERROR(transaction.Commit());

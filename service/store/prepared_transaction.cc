@@ -2,6 +2,8 @@
 
 #include <iterator>
 #include <memory>
+#include <optional>
+#include <set>
 #include <unordered_map>
 #include <utility>
 
@@ -12,6 +14,9 @@ namespace modelref {
 namespace {
 
 struct EditedDocument {
+  uint64_t failed_changes = 0;
+  bool begins_metadata = false;
+  std::optional<CategoryMetadata> beginning;
   std::shared_ptr<DocumentState> state;  // Its content is set last.
   std::vector<Event> events;
   std::vector<RecordChange> steps;  // Those that change something.
@@ -74,8 +79,14 @@ DocumentDelta MakeDelta(const DocumentState& before, const EditedDocument& edite
 absl::StatusOr<EditedDocument> EditDocument(const DocumentState& before, DocumentEdit edit) {
   EditedDocument edited;
   edited.state = std::make_shared<DocumentState>(before);
-  edited.state->damage = absl::OkStatus();
-  edited.state->known = true;
+  edited.failed_changes = edit.failed_changes;
+  edited.begins_metadata = edit.begin_metadata;
+  const bool tells_content =
+      edit.from_source || edit.replacement != nullptr || !edit.changes.empty();
+  if (tells_content || (!edit.begin_metadata && edit.failed_changes == 0)) {
+    edited.state->damage = absl::OkStatus();
+    edited.state->known = true;
+  }
   std::shared_ptr<const std::string> source_text = std::move(edit.source_text);
   if (edit.from_source) edited.state->problems = std::move(edit.problems);
   const bool from_source = edit.from_source;
@@ -99,6 +110,35 @@ void SetContent(const DocumentState& before, const EditedDocument& edited, uint6
                                : before.document->Apply(edited.steps, revision);
   edited.state->mod_revision = revision;
   edited.state->commit_time = time;
+}
+
+// Counts what the edit did, and failed to do.
+void SetMetadata(const OperationRule& rule, absl::Time time, EditedDocument* edited) {
+  std::optional<CategoryMetadata> metadata;
+  if (edited->state->metadata != nullptr) metadata = *edited->state->metadata;
+  const bool has_remark = edited->begins_metadata || edited->failed_changes > 0;
+  if (has_remark && !metadata.has_value()) {
+    edited->beginning = metadata = InWholeSeconds(BeginMetadata(time));
+  }
+  bool differs = edited->beginning.has_value() || edited->failed_changes > 0;
+  if (metadata.has_value()) CountFailures(edited->failed_changes, time, &*metadata);
+  for (const Event& event : edited->events) {
+    if (!rule.Counts(event.key, event.name)) continue;
+    if (!metadata.has_value()) metadata = BeginMetadata(time);
+    CountOperation(event.operation, event.name, time, &*metadata);
+    differs = true;
+  }
+  if (!differs) return;
+  edited->state->metadata = std::make_shared<const CategoryMetadata>(*std::move(metadata));
+}
+
+OperationRule RuleOf(const std::vector<EditedDocument>& edited, absl::string_view caller) {
+  std::set<std::string> legacy;
+  for (const EditedDocument& one : edited) {
+    const DocumentKey& key = one.state->key;
+    if (key.format == Format::kLegacy && !one.events.empty()) legacy.insert(key.category);
+  }
+  return OperationRule(caller, std::move(legacy));
 }
 
 bool Describes(const DocumentState& before, const DocumentState& after) {
@@ -160,12 +200,16 @@ absl::StatusOr<PreparedTransaction> PrepareTransaction(const RootPtr& base,
   }
   PreparedTransaction prepared;
   prepared.first_event = base->revision + 1;
+  const OperationRule rule = RuleOf(edited, origin.caller);
   auto root = std::make_shared<Root>(*base);
   auto transaction = std::make_shared<CommittedTransaction>();
   root->revision = base->revision + event_count;
   for (EditedDocument& one : edited) {
     const DocumentState& before = *base->Find(one.state->key);
     if (Describes(before, *one.state)) prepared.described.push_back(before.key);
+    SetMetadata(rule, origin.time, &one);
+    if (one.state->metadata != before.metadata) prepared.counted.push_back(before.key);
+    if (one.beginning.has_value()) prepared.beginnings.emplace(before.key, *one.beginning);
     if (!one.events.empty()) {
       transaction->deltas.push_back(MakeDelta(before, one));
       SetContent(before, one, root->revision, origin.time);

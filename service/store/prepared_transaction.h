@@ -2,14 +2,14 @@
 
 // What a transaction leads to, decided in memory before a row is written. Pure functions.
 
+#include <map>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "service/store/operation.h"
 #include "service/store/transaction.h"
 
 namespace modelref {
-
-enum class Operation { kCreate = 1, kUpdate = 2, kDelete = 3 };
 
 // One changed record. Its id is its place after the transaction's first event.
 struct Event {
@@ -27,6 +27,9 @@ struct PreparedTransaction {
   CommittedTransactionPtr transaction;
   std::vector<DocumentKey> changed;    // Documents with events, in the order of their edits.
   std::vector<DocumentKey> described;  // Documents whose source text, problems or `known` differ.
+  std::vector<DocumentKey> counted;    // Documents whose metadata differs.
+  // What it began with where no event began it.
+  std::map<DocumentKey, CategoryMetadata> beginnings;
 };
 
 struct TransactionOrigin {

@@ -25,13 +25,13 @@ absl::Time SteadyNow() {
 
 }  // namespace
 
-Projector::Projector(Store& store, const FilePaths& paths,
-                     std::vector<EventProjection::Parts> projections, Importer importer,
+Projector::Projector(Store& store, Paths paths, std::vector<EventProjection::Parts> projections, Importer importer,
                      const Options& options)
     : store_(store),
       options_(options),
       importer_(std::move(importer)),
-      files_(store, paths, options.files, importer_.displaced, importer_.alone),
+      files_(store, paths.files, options.files, importer_.displaced, importer_.alone),
+      metadata_(store, std::move(paths.metadata), options.metadata),
       signal_(std::make_shared<Signal>()) {
   for (EventProjection::Parts& parts : projections) {
     projections_.push_back(
@@ -87,6 +87,7 @@ absl::StatusOr<bool> Projector::TryElection() {
   }
   // What an earlier holder displaced is older than what the files hold now.
   files_.Recover();
+  metadata_.Recover();
   if (importer_.start != nullptr) {
     if (const absl::Status status = importer_.start(); !status.ok()) {
       lock_.reset();
@@ -149,13 +150,15 @@ absl::Time Projector::Work(absl::Time now) {
   if (ticket > 0) AnswerSettlers(ticket, SettleNow(now));
   absl::Time next = now + kIdleInterval;
   for (const auto& projection : projections_) next = std::min(next, projection->Step(now));
-  return std::min(next, files_.Step(now));
+  next = std::min(next, files_.Step(now));
+  return std::min(next, metadata_.Step(now));
 }
 
 absl::Status Projector::SettleNow(absl::Time now) {
   absl::Status first;
   for (const auto& projection : projections_) first.Update(projection->Settle());
   first.Update(files_.Settle(now));
+  first.Update(metadata_.Settle(now));
   return first;
 }
 
@@ -208,6 +211,8 @@ Projector::Status Projector::status() const {
   status.is_holder = is_holder_;
   status.files = files_.statistics();
   status.file_failures = files_.failures();
+  status.metadata = metadata_.statistics();
+  status.metadata_failures = metadata_.failures();
   MutexLock lock(&mutex_);
   status.election = election_;
   status.projections = published_;

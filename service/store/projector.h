@@ -15,11 +15,12 @@
 #include "service/store/event_projection.h"
 #include "service/store/file_lock.h"
 #include "service/store/file_writer.h"
+#include "service/store/metadata_writer.h"
 
 namespace modelref {
 
-// Writes everything that is made from the store behind its commits: audit segments and category
-// files. Of all processes that have the directory open, the one that holds the projector's lock
+// Writes everything that is made from the store behind its commits: audit segments, category files
+// and metadata files. Of all processes that have the directory open, the one that holds the projector's lock
 // does so and imports hand edits; when it ends, however it does, another takes over. What fails is
 // tried again and told by status(); no commit waits for it.
 //
@@ -28,6 +29,7 @@ class Projector {
  public:
   struct Options {
     FileWriter::Options files;
+    MetadataWriter::Options metadata;
     EventProjection::Options events;
     // How soon the lock is taken over when its holder is gone.
     absl::Duration takeover_interval = absl::Milliseconds(100);
@@ -51,10 +53,17 @@ class Projector {
     std::vector<Projection> projections;
     FileWriter::Statistics files;
     std::map<DocumentKey, absl::Status> file_failures;
+    MetadataWriter::Statistics metadata;
+    std::map<DocumentKey, absl::Status> metadata_failures;
   };
 
-  // `store` must be durable. It and `paths` must outlive the projector.
-  Projector(Store& store, const FilePaths& paths, std::vector<EventProjection::Parts> projections,
+  struct Paths {
+    const FilePaths& files;
+    MetadataWriter::PathOf metadata;  // Null: no such files are written.
+  };
+
+  // `store` must be durable. It and `paths.files` must outlive the projector.
+  Projector(Store& store, Paths paths, std::vector<EventProjection::Parts> projections,
             Importer importer, const Options& options);
   ~Projector();
   Projector(const Projector&) = delete;
@@ -104,6 +113,7 @@ class Projector {
   const Importer importer_;
   std::vector<std::unique_ptr<EventProjection>> projections_;
   FileWriter files_;
+  MetadataWriter metadata_;
   std::optional<FileLock> lock_;
   std::atomic<bool> is_holder_{false};
   const std::shared_ptr<Signal> signal_;

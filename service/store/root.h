@@ -15,6 +15,7 @@
 #include "backends/base/document_key.h"
 #include "backends/document.h"
 #include "backends/document_parser.h"
+#include "service/store/category_metadata.h"
 
 namespace modelref {
 
@@ -45,6 +46,7 @@ struct DocumentState {
   bool known = false;                   // Good content was seen, be it empty.
   absl::Status damage;                  // Not OK when no good content is known: reads answer it.
   std::vector<RecordProblem> problems;  // Records of the source that cannot be represented.
+  CategoryMetadataPtr metadata;         // Null: never any.
   FreshnessState freshness;
 };
 using DocumentStatePtr = std::shared_ptr<const DocumentState>;

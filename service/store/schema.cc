@@ -4,7 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
+#include "backends/base/failpoint.h"
 #include "backends/base/status_macros.h"
+#include "service/store/metadata_rows.h"
 
 namespace modelref {
 namespace {
@@ -94,6 +96,17 @@ CREATE TABLE projections (name TEXT PRIMARY KEY, position INTEGER NOT NULL, note
 CREATE TABLE requests (
   caller TEXT NOT NULL, method TEXT NOT NULL, id TEXT NOT NULL, time_us INTEGER NOT NULL,
   body_sha256 BLOB NOT NULL, answer BLOB NOT NULL, PRIMARY KEY (caller, method, id));
+)sql",
+                                                              R"sql(
+-- Counters and times of documents (service/store/category_metadata.h); only errors does not follow
+-- from base and events. last_operation: as events have it, NULL for none. sequence: ascends with
+-- changes that make no event. base: where counting began, as a metadata file; empty: with the first
+-- event; NULL: nobody has looked for a file yet.
+CREATE TABLE category_metadata (
+  document INTEGER PRIMARY KEY, last_updated_us INTEGER NOT NULL, last_operation INTEGER,
+  last_model TEXT, creates INTEGER NOT NULL, updates INTEGER NOT NULL, deletes INTEGER NOT NULL,
+  initialized_us INTEGER NOT NULL, last_success_us INTEGER, errors INTEGER NOT NULL,
+  sequence INTEGER NOT NULL DEFAULT 0, base TEXT);
 )sql"};
 
 }  // namespace
@@ -114,10 +127,13 @@ absl::Status PrepareSchema(Database& database) {
                  absl::StrCat("the store has schema ", version, ", this program knows up to ",
                               kSchemaVersion, ": use a newer modelrefd"));
   }
+  const int from = version;
   for (; version < kSchemaVersion; ++version) {
     RETURN_IF_ERROR(database.Execute(kMigrations[static_cast<size_t>(version)]));
   }
   RETURN_IF_ERROR(database.Execute(absl::StrCat("PRAGMA user_version = ", kSchemaVersion)));
+  if (from < kSchemaWithMetadata) RETURN_IF_ERROR(RecountMetadata(database));
+  FAILPOINT("schema.before_commit");
   return transaction.Commit();
 }
 

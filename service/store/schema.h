@@ -6,10 +6,13 @@
 namespace modelref {
 
 // The version this program writes. An older database is migrated, a newer one refused.
-inline constexpr int kSchemaVersion = 1;
+inline constexpr int kSchemaVersion = 2;
+
+// The first version with metadata of documents.
+inline constexpr int kSchemaWithMetadata = 2;
 
 // Makes the tables of an empty database, or migrates an older one, in one transaction. Safe when
-// several processes do it at once.
+// several processes do it at once. What a new table derives from history is filled in.
 //   FAILED_PRECONDITION (SCHEMA_TOO_NEW)  a newer program made it.
 absl::Status PrepareSchema(Database& database);
 

@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "backends/base/status_macros.h"
 #include "service/store/history_reader.h"
+#include "service/store/metadata_rows.h"
+#include "service/store/schema.h"
 #include "service/store/store_reader.h"
 
 namespace modelref {
@@ -32,6 +34,7 @@ class Checker {
     RETURN_IF_ERROR(CheckChain(*state));
     RETURN_IF_ERROR(CheckVersions());
     RETURN_IF_ERROR(Undo(*state));
+    RETURN_IF_ERROR(CheckMetadata(*state));
     return std::move(check_);
   }
 
@@ -138,6 +141,33 @@ class Checker {
         records[name] = EtagOf(events, 3);
       }
     }
+  }
+
+  absl::Status CheckMetadata(const LoadedState& state) {
+    ASSIGN_OR_RETURN(const int version, SchemaVersion(database_));
+    if (version < kSchemaWithMetadata) return absl::OkStatus();
+    ASSIGN_OR_RETURN(auto expected, MetadataOfHistory(database_));
+    ASSIGN_OR_RETURN(const std::vector<MetadataRow> rows, ReadMetadata(database_, -1));
+    for (const MetadataRow& row : rows) {
+      CategoryMetadata counted = row.metadata;
+      const auto found = expected.extract(row.document);
+      // Failures make no event, and move the time of the last update.
+      if (!found.empty() && counted.errors > found.mapped().errors) {
+        counted.errors = found.mapped().errors;
+        if (counted.last_updated > found.mapped().last_updated) {
+          counted.last_updated = found.mapped().last_updated;
+        }
+      }
+      if (found.empty() || found.mapped() != counted) TellMetadata(state, row.document);
+    }
+    for (const auto& [document, metadata] : expected) TellMetadata(state, document);
+    return absl::OkStatus();
+  }
+
+  void TellMetadata(const LoadedState& state, int64_t document) {
+    const DocumentKey* key = state.ids.Find(document);
+    Tell(absl::StrCat("document ", key == nullptr ? absl::StrCat(document) : key->ToString(),
+                      ": its metadata does not follow from its events"));
   }
 
   Database& database_;

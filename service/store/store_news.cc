@@ -1,4 +1,5 @@
 #include <map>
+#include <set>
 #include <utility>
 
 #include "backends/base/log.h"
@@ -100,6 +101,11 @@ absl::StatusOr<News> ReadNews(Database& database, LoadedState* state) {
                      LoadDescriptions(database, state->source_sequence, state));
     if (!same_content) return Reload(database, state);
   }
+  std::set<DocumentKey> changed;
+  for (const auto& [revision, documents] : steps) {
+    for (const auto& [key, changes] : documents) changed.insert(key);
+  }
+  RETURN_IF_ERROR(LoadMetadata(database, changed, state));
   return news;
 }
 

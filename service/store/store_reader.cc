@@ -1,6 +1,7 @@
 #include "service/store/store_reader.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/numbers.h"
@@ -8,6 +9,8 @@
 #include "backends/base/error.h"
 #include "backends/base/status_macros.h"
 #include "service/store/history_reader.h"
+#include "service/store/metadata_rows.h"
+#include "service/store/schema.h"
 
 namespace modelref {
 namespace {
@@ -170,7 +173,35 @@ absl::StatusOr<LoadedState> LoadState(Database& database, size_t history_transac
     RETURN_IF_ERROR(FillRing(database, state.ids, history_transactions, *root, ring));
   }
   state.root = std::move(root);
+  ASSIGN_OR_RETURN(const int version, SchemaVersion(database));
+  state.metadata_sequence = -1;
+  // A check may look at an older database, which it leaves as it is.
+  if (version >= kSchemaWithMetadata) RETURN_IF_ERROR(LoadMetadata(database, {}, &state));
   return state;
+}
+
+absl::Status LoadMetadata(Database& database, const std::set<DocumentKey>& changed,
+                          LoadedState* state) {
+  ASSIGN_OR_RETURN(std::vector<MetadataRow> rows,
+                   ReadMetadata(database, state->metadata_sequence));
+  for (const DocumentKey& key : changed) {
+    ASSIGN_OR_RETURN(std::optional<MetadataRow> row,
+                     ReadMetadataOf(database, state->ids.Find(key)));
+    if (row.has_value()) rows.push_back(*std::move(row));
+  }
+  if (rows.empty()) return absl::OkStatus();
+  auto root = std::make_shared<Root>(*state->root);
+  for (MetadataRow& row : rows) {
+    state->metadata_sequence = std::max(state->metadata_sequence, row.sequence);
+    const DocumentKey* key = state->ids.Find(row.document);
+    const DocumentState* before = key == nullptr ? nullptr : root->Find(*key);
+    if (before == nullptr) continue;
+    auto after = std::make_shared<DocumentState>(*before);
+    after->metadata = std::make_shared<const CategoryMetadata>(std::move(row.metadata));
+    root->documents[*key] = std::move(after);
+  }
+  state->root = std::move(root);
+  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> LoadDescriptions(Database& database, int64_t after_sequence,

@@ -3,6 +3,7 @@
 // Reads committed state from the database: all of it at the start, what is new afterwards.
 
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -30,6 +31,7 @@ struct LoadedState {
   RootPtr root;
   DocumentIds ids;
   int64_t source_sequence = 0;  // The newest description of a source in `root`.
+  int64_t metadata_sequence = 0;  // The newest change of metadata without events in `root`.
 };
 
 // Reads everything, inside one transaction of the caller, and fills `ring` with the newest
@@ -43,6 +45,11 @@ absl::StatusOr<LoadedState> LoadState(Database& database, size_t history_transac
 // anew.
 absl::StatusOr<bool> LoadDescriptions(Database& database, int64_t after_sequence,
                                       LoadedState* state);
+
+// Brings the metadata of documents up to date: of those in `changed`, and what changed without
+// events.
+absl::Status LoadMetadata(Database& database, const std::set<DocumentKey>& changed,
+                          LoadedState* state);
 
 // What other processes committed since a state was read.
 struct News {

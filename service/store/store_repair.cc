@@ -12,6 +12,7 @@
 #include "backends/base/status_macros.h"
 #include "service/store/adopted_history.h"
 #include "service/store/history_rebuild.h"
+#include "service/store/metadata_rows.h"
 #include "service/store/repair_files.h"
 #include "service/store/schema.h"
 #include "service/store/store_check.h"
@@ -105,6 +106,8 @@ class StoreRepair {
       const bool has_history = AreWhole(salvage, kHistoryTables);
       const bool has_files = AreWhole(salvage, kFileTables);
       report_.tables = std::move(salvage.tables);
+      // What of it is lost follows from the events, as far as they are there.
+      if (has_history) RETURN_IF_ERROR(RecountMetadata(*fresh));
       ASSIGN_OR_RETURN(const StoreCheck check, Check(*fresh));
       ASSIGN_OR_RETURN(const std::string epoch, ReadMeta(*fresh, kMetaEpoch));
       if (has_history && check.problem_count == 0 && epoch.size() == kEpochBytes) {
@@ -131,6 +134,7 @@ class StoreRepair {
     ASSIGN_OR_RETURN(const uint64_t head, HeadOf(*database));
     ASSIGN_OR_RETURN(const TrailHead trail, ReadTrailHead(options_.audit_root, head));
     if (trail.last_event_id <= head) return absl::OkStatus();
+    RETURN_IF_ERROR(PrepareSchema(*database));
     report_.lost_transactions = true;
     report_.new_epoch = true;
     report_.parent_epoch = facts.epoch;

@@ -16,7 +16,7 @@ struct TableKey {
   const char* first;
   const char* second;
 };
-constexpr std::array<TableKey, 15> kTables = {{{"meta", "rowid", nullptr},
+constexpr std::array<TableKey, 16> kTables = {{{"meta", "rowid", nullptr},
                                                {"forks", "rowid", nullptr},
                                                {"documents", "rowid", nullptr},
                                                {"records", "rowid", nullptr},
@@ -30,7 +30,8 @@ constexpr std::array<TableKey, 15> kTables = {{{"meta", "rowid", nullptr},
                                                {"held", "rowid", nullptr},
                                                {"held_changes", "held", "ordinal"},
                                                {"projections", "rowid", nullptr},
-                                               {"requests", "rowid", nullptr}}};
+                                               {"requests", "rowid", nullptr},
+                                               {"category_metadata", "rowid", nullptr}}};
 
 class TableCopy {
  public:

@@ -29,6 +29,10 @@ struct DocumentEdit {
   bool from_source = false;
   std::shared_ptr<const std::string> source_text;
   std::vector<RecordProblem> problems;
+  // True to begin the metadata of a document that has none.
+  bool begin_metadata = false;
+  // How many accepted changes of the document failed: counted in its metadata.
+  uint64_t failed_changes = 0;
 };
 
 // One step of a committed transaction.

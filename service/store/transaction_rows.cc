@@ -1,8 +1,10 @@
 #include "service/store/transaction_rows.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "backends/base/status_macros.h"
+#include "service/store/metadata_rows.h"
 
 namespace modelref {
 namespace {
@@ -164,12 +166,31 @@ absl::Status WriteDescription(Database& database, int64_t document, const Docume
   return WriteProblems(database, document, state);
 }
 
+namespace {
+
+absl::Status WriteCounted(Database& database, const DocumentIds& ids,
+                          const PreparedTransaction& prepared) {
+  for (const DocumentKey& key : prepared.counted) {
+    const int64_t id = ids.Find(key);
+    const auto& changed = prepared.changed;
+    const bool has_events = std::find(changed.begin(), changed.end(), key) != changed.end();
+    RETURN_IF_ERROR(WriteMetadata(database, id, *prepared.root->Find(key)->metadata, has_events));
+    const auto beginning = prepared.beginnings.find(key);
+    if (beginning == prepared.beginnings.end()) continue;
+    RETURN_IF_ERROR(WriteMetadataBase(database, id, beginning->second));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status WriteTransactionRows(Database& database, const DocumentIds& ids, const Root& base,
                                   const PreparedTransaction& prepared,
                                   const TransactionOrigin& origin) {
   for (const DocumentKey& key : prepared.described) {
     RETURN_IF_ERROR(WriteDescription(database, ids.Find(key), *prepared.root->Find(key)));
   }
+  RETURN_IF_ERROR(WriteCounted(database, ids, prepared));
   if (prepared.events.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(InsertTransaction(database, prepared, origin));
   RETURN_IF_ERROR(InsertEvents(database, ids, prepared));
