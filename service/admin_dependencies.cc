@@ -94,6 +94,11 @@ std::vector<v1::Dependency> FromProjector(const Projector::Status& status) {
     files.Update(Annotated(failure, key.ToString()));
   }
   add("category_files", files);
+  absl::Status metadata;
+  for (const auto& [key, failure] : status.metadata_failures) {
+    metadata.Update(Annotated(failure, key.ToString()));
+  }
+  add("metadata_files", metadata);
   return dependencies;
 }
 
@@ -130,6 +135,10 @@ std::vector<std::string> ProjectorFailures(const Projector::Status& status) {
   for (const auto& [key, failure] : status.file_failures) {
     failures.push_back(
         absl::StrCat("document ", key.ToString(), ": file not written: ", failure.message()));
+  }
+  for (const auto& [key, failure] : status.metadata_failures) {
+    failures.push_back(absl::StrCat("document ", key.ToString(),
+                                    ": metadata file not written: ", failure.message()));
   }
   return failures;
 }

@@ -262,6 +262,7 @@ void CheckReplica(ConfigBuilder* builder, std::vector<std::string>* warnings) {
   for (const auto& [path, on] :
        {std::pair{"queue.enabled", config.queue().enabled()},
         std::pair{"redis.enabled", config.redis().enabled()},
+        std::pair{"store.populate_metadata", config.store().populate_metadata()},
         std::pair{"sources.github_seed", config.sources().github_seed()}}) {
     if (!on) continue;
     const ConfigOrigin origin = builder->OriginOf(path);

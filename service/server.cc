@@ -20,6 +20,7 @@
 #include "service/guess_limits.h"
 #include "service/health_service.h"
 #include "service/identities.h"
+#include "service/metadata_service.h"
 #include "service/metrics_process.h"
 #include "service/reference_service.h"
 #include "service/rpc/listen_address.h"
@@ -90,6 +91,8 @@ class Server::Impl {
     service_names_ = facts.services;
     admin_ =
         std::make_unique<AdminService>(*catalogue_, *access_, facts, MakeAdminOperations(parts));
+    metadata_ = std::make_unique<MetadataService>(
+        *catalogue_, MetadataService::Options{data_->projector() != nullptr, config_.upstream()});
     statistics_ = std::make_unique<StatisticsService>(*catalogue_, MakeStatisticsSources(parts));
     const absl::Status refusal = WriteRefusal(config_);
     if (ReasonOf(refusal) == "QUEUE_NOT_BUILT") {
@@ -103,6 +106,7 @@ class Server::Impl {
     writes_->Register(&rpc_->methods());
     watch_->Register(&rpc_->methods());
     admin_->Register(&rpc_->methods());
+    metadata_->Register(&rpc_->methods());
     statistics_->Register(&rpc_->methods());
     RegisterHealthService(&rpc_->methods(), &health_);
     AddCollectors(parts, &metrics_);
@@ -111,6 +115,7 @@ class Server::Impl {
 
   absl::Status Start() {
     RETURN_IF_ERROR(data_->Start());
+    if (config_.store().populate_metadata()) PopulateAtStart(*metadata_);
     RETURN_IF_ERROR(rpc_->Start());
     identities_->Start([this] { rpc_->ReviewStreams(); });
     TellLoweredLimits();
@@ -249,6 +254,7 @@ class Server::Impl {
   std::unique_ptr<WatchService> watch_;
   std::unique_ptr<WriteService> writes_;
   std::unique_ptr<AdminService> admin_;
+  std::unique_ptr<MetadataService> metadata_;
   std::unique_ptr<StatisticsService> statistics_;
   MetricsRegistry metrics_;
   std::unique_ptr<RpcServer> rpc_;

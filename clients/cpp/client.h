@@ -15,6 +15,7 @@
 #include "clients/cpp/model_pages.h"
 #include "clients/cpp/watch_stream.h"
 #include "modelref/v1/admin.pb.h"
+#include "modelref/v1/metadata.pb.h"
 #include "modelref/v1/reference.pb.h"
 #include "modelref/v1/statistics.pb.h"
 #include "modelref/v1/watch.pb.h"
@@ -76,6 +77,16 @@ class Client {
                                                      const CallOptions& call = {});
   absl::StatusOr<v1::GetHeadResponse> GetHead(const v1::GetHeadRequest& request,
                                               const CallOptions& call = {});
+
+  // Counters and times of documents (metadata.proto). Population is not repeated.
+  absl::StatusOr<v1::GetCategoryMetadataResponse> GetCategoryMetadata(
+      const v1::GetCategoryMetadataRequest& request, const CallOptions& call = {});
+  absl::StatusOr<v1::ListCategoryMetadataResponse> ListCategoryMetadata(
+      const v1::ListCategoryMetadataRequest& request, const CallOptions& call = {});
+  absl::StatusOr<v1::GetLastUpdatedResponse> GetLastUpdated(
+      const v1::GetLastUpdatedRequest& request, const CallOptions& call = {});
+  absl::StatusOr<v1::PopulateMetadataResponse> PopulateMetadata(
+      const v1::PopulateMetadataRequest& request, const CallOptions& call = {});
 
   // Operating (admin.proto, statistics.proto). Only those that change nothing are repeated.
   absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo(const CallOptions& call = {});

@@ -13,6 +13,7 @@
 #include "clients/cpp/retry.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "modelref/v1/admin.grpc.pb.h"
+#include "modelref/v1/metadata.grpc.pb.h"
 #include "modelref/v1/reference.grpc.pb.h"
 #include "modelref/v1/statistics.grpc.pb.h"
 #include "modelref/v1/watch.grpc.pb.h"
@@ -28,6 +29,7 @@ struct Client::Impl {
         head(v1::WatchService::NewStub(connection->channel())),
         watch(v1::WatchService::NewStub(connection->watch_channel())),
         admin(v1::AdminService::NewStub(connection->channel())),
+        metadata(v1::MetadataService::NewStub(connection->channel())),
         statistics(v1::StatisticsService::NewStub(connection->channel())),
         health(grpc::health::v1::Health::NewStub(connection->channel())) {}
 
@@ -85,6 +87,7 @@ struct Client::Impl {
   std::unique_ptr<v1::WatchService::Stub> head;
   std::unique_ptr<v1::WatchService::Stub> watch;
   std::unique_ptr<v1::AdminService::Stub> admin;
+  std::unique_ptr<v1::MetadataService::Stub> metadata;
   std::unique_ptr<v1::StatisticsService::Stub> statistics;
   std::unique_ptr<grpc::health::v1::Health::Stub> health;
 };

@@ -1,4 +1,4 @@
-// category list, category get, category stats.
+// category list, category get, category stats; category metadata is in category_metadata.cc.
 
 #include <string>
 
@@ -166,6 +166,8 @@ CommandSpec StatsSpec() {
 
 }  // namespace
 
-std::vector<CommandSpec> CategoryCommands() { return {ListSpec(), GetSpec(), StatsSpec()}; }
+std::vector<CommandSpec> CategoryCommands() {
+  return {ListSpec(), GetSpec(), StatsSpec(), CategoryMetadataCommand()};
+}
 
 }  // namespace modelref::ctl

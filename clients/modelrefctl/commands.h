@@ -9,6 +9,7 @@
 namespace modelref::ctl {
 
 std::vector<CommandSpec> CategoryCommands();
+CommandSpec CategoryMetadataCommand();  // One of these.
 std::vector<CommandSpec> HeldCommands();
 std::vector<CommandSpec> ModelCommands();
 std::vector<CommandSpec> WatchCommands();

@@ -38,9 +38,9 @@ struct AdoptionReport {
 // transaction of the database: ids of events begin above every id of the trail, and each document
 // gets the content of its file, which one transaction by external:adopt explains as far as the
 // trail does not. What the store knows already is left alone, so it is called before every
-// Store::Open. A metadata file is taken over once, where nothing was counted before; one that cannot
-// be parsed begins anew. When the trail is newer than the store, which then is a restored older one, a new
-// epoch begins above it.
+// Store::Open. A metadata file is taken over once, where nothing was counted before; one that
+// cannot be parsed begins anew. When the trail is newer than the store, which then is a restored
+// older one, a new epoch begins above it.
 //   errors as Store::Open and ReadAudit.
 absl::StatusOr<AdoptionReport> AdoptDirectory(const std::vector<DocumentKey>& keys, Clock& clock,
                                               const AdoptionOptions& options);

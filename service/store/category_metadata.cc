@@ -109,9 +109,8 @@ bool OperationRule::Counts(const DocumentKey& key, absl::string_view name) const
 uint64_t CountModels(const DocumentKey& key, const Document& document) {
   if (!HasDerivedEntries(key)) return document.record_count();
   uint64_t count = 0;
-  document.ForEach([&count](const Entry& entry) {
-    count += HasTextBackendPrefix(entry.record->name) ? 0 : 1;
-  });
+  document.ForEach(
+      [&count](const Entry& entry) { count += HasTextBackendPrefix(entry.record->name) ? 0 : 1; });
   return count;
 }
 
@@ -122,9 +121,8 @@ std::string FormatMetadataFile(const std::string& category, const CategoryMetada
   JsonObject object;
   object.Set("category", Json(category));
   object.Set("last_updated", SecondsOf(metadata.last_updated));
-  object.Set("last_operation_type", metadata.last_operation.has_value()
-                                        ? Json(NameOf(*metadata.last_operation))
-                                        : Json());
+  object.Set("last_operation_type",
+             metadata.last_operation.has_value() ? Json(NameOf(*metadata.last_operation)) : Json());
   object.Set("last_operation_model",
              metadata.last_model.has_value() ? Json(*metadata.last_model) : Json());
   object.Set("total_creates", Counter(metadata.creates));

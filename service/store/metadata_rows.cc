@@ -79,8 +79,10 @@ class Recount {
       if (!row || events.Unsigned(0) != present.revision) {
         Count(present);
         if (!row) return std::move(counted_);
-        present = {events.Unsigned(0), absl::FromUnixMicros(events.Int(4)),
-                   std::string(events.Bytes(5)), {}};
+        present = {events.Unsigned(0),
+                   absl::FromUnixMicros(events.Int(4)),
+                   std::string(events.Bytes(5)),
+                   {}};
       }
       const auto operation = OperationOf(events, 3);
       if (!operation.has_value()) continue;
@@ -165,9 +167,10 @@ absl::Status WriteMetadata(Database& database, int64_t document, const CategoryM
                                     : put.BindNull(9);
   RETURN_IF_ERROR(put.Bind(10, metadata.errors).Run());
   if (has_events) return absl::OkStatus();
-  ASSIGN_OR_RETURN(Statement tell,
-                   database.Prepare("UPDATE category_metadata SET sequence = (SELECT "
-                                    "max(sequence) + 1 FROM category_metadata) WHERE document = ?"));
+  ASSIGN_OR_RETURN(
+      Statement tell,
+      database.Prepare("UPDATE category_metadata SET sequence = (SELECT "
+                       "max(sequence) + 1 FROM category_metadata) WHERE document = ?"));
   return tell.Bind(1, document).Run();
 }
 
@@ -209,8 +212,7 @@ absl::Status RecountMetadata(Database& database) {
       metadata.errors = row->second->metadata.errors;
       // A failure moves it as well.
       if (metadata.errors > 0) {
-        metadata.last_updated =
-            std::max(metadata.last_updated, row->second->metadata.last_updated);
+        metadata.last_updated = std::max(metadata.last_updated, row->second->metadata.last_updated);
       }
       if (metadata == row->second->metadata) continue;
     }

@@ -15,8 +15,8 @@
 
 namespace modelref {
 
-// Writes the row of a document. `has_events`: the change comes with events of the document, by which
-// other processes notice it. A new row begins with its first event.
+// Writes the row of a document. `has_events`: the change comes with events of the document, by
+// which other processes notice it. A new row begins with its first event.
 absl::Status WriteMetadata(Database& database, int64_t document, const CategoryMetadata& metadata,
                            bool has_events);
 // The row there is begins with this instead, which has whole seconds.

@@ -77,8 +77,7 @@ absl::Status MetadataWriter::Settle(absl::Time now) {
 
 bool MetadataWriter::IsBehind(const DocumentState& state, const File& file) {
   if (file.shown == state.metadata) return false;
-  return file.shown == nullptr ||
-         InWholeSeconds(*file.shown) != InWholeSeconds(*state.metadata);
+  return file.shown == nullptr || InWholeSeconds(*file.shown) != InWholeSeconds(*state.metadata);
 }
 
 absl::Time MetadataWriter::DueTime(const File& file) const {
@@ -138,9 +137,9 @@ absl::Status MetadataWriter::Write(const DocumentState& state, absl::Time now, F
 absl::Status MetadataWriter::WriteBytes(const DocumentState& state, const std::string& path) {
   RETURN_IF_ERROR(CreateDirectories(std::filesystem::path(path).parent_path().string()));
   RETURN_IF_ERROR(FAILPOINT_STATUS("projector.before_metadata"));
-  RETURN_IF_ERROR(WriteFileDurably(
-      path, FormatMetadataFile(state.key.category, *state.metadata,
-                               CountModels(state.key, *state.document))));
+  RETURN_IF_ERROR(
+      WriteFileDurably(path, FormatMetadataFile(state.key.category, *state.metadata,
+                                                CountModels(state.key, *state.document))));
   FAILPOINT("projector.after_metadata");
   return absl::OkStatus();
 }

@@ -17,7 +17,7 @@ namespace modelref {
 // Keeps the original's metadata files equal to the metadata of the documents, a while behind it.
 // The store is the truth: a file that somebody else changed or removed is noticed by its version
 // and written again. One that says the same in another form, or with another number of models, is
-// left alone; so is one of a document without metadata.
+// left alone; so is one of a document without metadata. No temporary file stays.
 //
 // One thread drives it, which may block on files; the getters are thread-safe. Times are those of a
 // steady clock.

@@ -15,9 +15,9 @@ namespace {
 
 struct EditedDocument {
   uint64_t failed_changes = 0;
-  bool begins_metadata = false;
-  std::optional<CategoryMetadata> beginning;
-  std::shared_ptr<DocumentState> state;  // Its content is set last.
+  std::optional<absl::Time> begin_metadata;
+  std::optional<CategoryMetadata> beginning;  // Of metadata that no event began.
+  std::shared_ptr<DocumentState> state;       // Its content is set last.
   std::vector<Event> events;
   std::vector<RecordChange> steps;  // Those that change something.
   DocumentPtr replacement;
@@ -80,10 +80,10 @@ absl::StatusOr<EditedDocument> EditDocument(const DocumentState& before, Documen
   EditedDocument edited;
   edited.state = std::make_shared<DocumentState>(before);
   edited.failed_changes = edit.failed_changes;
-  edited.begins_metadata = edit.begin_metadata;
+  edited.begin_metadata = edit.begin_metadata;
   const bool tells_content =
       edit.from_source || edit.replacement != nullptr || !edit.changes.empty();
-  if (tells_content || (!edit.begin_metadata && edit.failed_changes == 0)) {
+  if (tells_content || (!edit.begin_metadata.has_value() && edit.failed_changes == 0)) {
     edited.state->damage = absl::OkStatus();
     edited.state->known = true;
   }
@@ -116,9 +116,10 @@ void SetContent(const DocumentState& before, const EditedDocument& edited, uint6
 void SetMetadata(const OperationRule& rule, absl::Time time, EditedDocument* edited) {
   std::optional<CategoryMetadata> metadata;
   if (edited->state->metadata != nullptr) metadata = *edited->state->metadata;
-  const bool has_remark = edited->begins_metadata || edited->failed_changes > 0;
+  const bool has_remark = edited->begin_metadata.has_value() || edited->failed_changes > 0;
   if (has_remark && !metadata.has_value()) {
-    edited->beginning = metadata = InWholeSeconds(BeginMetadata(time));
+    const absl::Time begin = edited->begin_metadata.value_or(time);
+    edited->beginning = metadata = InWholeSeconds(BeginMetadata(begin));
   }
   bool differs = edited->beginning.has_value() || edited->failed_changes > 0;
   if (metadata.has_value()) CountFailures(edited->failed_changes, time, &*metadata);

@@ -25,8 +25,8 @@ absl::Time SteadyNow() {
 
 }  // namespace
 
-Projector::Projector(Store& store, Paths paths, std::vector<EventProjection::Parts> projections, Importer importer,
-                     const Options& options)
+Projector::Projector(Store& store, Paths paths, std::vector<EventProjection::Parts> projections,
+                     Importer importer, const Options& options)
     : store_(store),
       options_(options),
       importer_(std::move(importer)),

@@ -20,9 +20,9 @@
 namespace modelref {
 
 // Writes everything that is made from the store behind its commits: audit segments, category files
-// and metadata files. Of all processes that have the directory open, the one that holds the projector's lock
-// does so and imports hand edits; when it ends, however it does, another takes over. What fails is
-// tried again and told by status(); no commit waits for it.
+// and metadata files. Of all processes that have the directory open, the one that holds the
+// projector's lock does so and imports hand edits; when it ends, however it does, another takes
+// over. What fails is tried again and told by status(); no commit waits for it.
 //
 // One thread. Thread-safe.
 class Projector {

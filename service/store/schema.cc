@@ -97,7 +97,7 @@ CREATE TABLE requests (
   caller TEXT NOT NULL, method TEXT NOT NULL, id TEXT NOT NULL, time_us INTEGER NOT NULL,
   body_sha256 BLOB NOT NULL, answer BLOB NOT NULL, PRIMARY KEY (caller, method, id));
 )sql",
-                                                              R"sql(
+                                                                 R"sql(
 -- Counters and times of documents (service/store/category_metadata.h); only errors does not follow
 -- from base and events. last_operation: as events have it, NULL for none. sequence: ascends with
 -- changes that make no event. base: where counting began, as a metadata file; empty: with the first

@@ -40,8 +40,8 @@ struct StoreCheck {
 
 // Reads everything, at one instant: the engine's own check, the etag of every record and document,
 // the chain of all transactions anew, the newest version of each document, whether the events,
-// undone one by one, fit the records that there are, and whether the counters of documents are those
-// of the events. Errors as Database, but for damage, which is a problem.
+// undone one by one, fit the records that there are, and whether the counters of documents are
+// those of the events. Errors as Database, but for damage, which is a problem.
 absl::StatusOr<StoreCheck> CheckStore(Database& database);
 
 }  // namespace modelref

@@ -182,8 +182,7 @@ absl::StatusOr<LoadedState> LoadState(Database& database, size_t history_transac
 
 absl::Status LoadMetadata(Database& database, const std::set<DocumentKey>& changed,
                           LoadedState* state) {
-  ASSIGN_OR_RETURN(std::vector<MetadataRow> rows,
-                   ReadMetadata(database, state->metadata_sequence));
+  ASSIGN_OR_RETURN(std::vector<MetadataRow> rows, ReadMetadata(database, state->metadata_sequence));
   for (const DocumentKey& key : changed) {
     ASSIGN_OR_RETURN(std::optional<MetadataRow> row,
                      ReadMetadataOf(database, state->ids.Find(key)));

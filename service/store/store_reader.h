@@ -30,7 +30,7 @@ absl::StatusOr<int64_t> DocumentId(Database& database, const DocumentKey& key);
 struct LoadedState {
   RootPtr root;
   DocumentIds ids;
-  int64_t source_sequence = 0;  // The newest description of a source in `root`.
+  int64_t source_sequence = 0;    // The newest description of a source in `root`.
   int64_t metadata_sequence = 0;  // The newest change of metadata without events in `root`.
 };
 

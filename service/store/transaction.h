@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,9 @@ struct DocumentEdit {
   bool from_source = false;
   std::shared_ptr<const std::string> source_text;
   std::vector<RecordProblem> problems;
-  // True to begin the metadata of a document that has none.
-  bool begin_metadata = false;
+  // When the metadata of a document that has none begins, in whole seconds. Unset: with the first
+  // operation.
+  std::optional<absl::Time> begin_metadata;
   // How many accepted changes of the document failed: counted in its metadata.
   uint64_t failed_changes = 0;
 };

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backends/base/failpoint.h"
+#include "service/store/database.h"
 #include "service/store/schema.h"
 #include "tests/crash/committing_user.h"
 #include "tests/crash/crash_server.h"
@@ -207,6 +208,7 @@ void WriteForeignDirectory(const TempDir& data) {
       "\"payload\": {\"after\": " +
           CrashRecord("name-0", 0) + "}}\n");
   data.Write("audit/index.json", "{\"last_event_id\": 7}\n");
+  data.Write("meta/v2/clip_metadata.json", "{\"category\": \"clip\", \"total_creates\": 1}");
 }
 
 TEST(CrashCasesTest, AdoptionMayBeKilledAtEveryStep) {
@@ -226,7 +228,13 @@ TEST(CrashCasesTest, AdoptionMayBeKilledAtEveryStep) {
     CrashServer server(data.path(), "");
     ASSERT_TRUE(server.WaitUntilServing()) << server.log();
     EXPECT_EQ(WaitForValue(*server.client(), data.path(), 1), "") << server.log();
+    v1::GetCategoryMetadataRequest request;
+    request.set_category("clip");
+    const auto metadata = server.client()->GetCategoryMetadata(request);
+    ASSERT_TRUE(metadata.ok()) << metadata.status();
+    EXPECT_EQ(metadata->metadata().total_creates(), 1u) << "taken over once";
     server.Kill();
+    EXPECT_EQ(CheckByCommands(data.path()), "");
     if (HasFailure()) break;
   }
   EXPECT_GT(deaths, 3);
@@ -300,8 +308,55 @@ TEST(CrashCasesTest, ARepairMayBeKilledAtEveryStep) {
   EXPECT_EQ(count, 3);
 }
 
-// There is no migration yet that could be killed halfway: the first one needs its case here.
-TEST(CrashCasesTest, TheSchemaHasOnlyItsFirstVersion) { EXPECT_EQ(kSchemaVersion, 1); }
+// What the metadata of clip says; empty when there is none.
+std::string MetadataOf(Client& client) {
+  v1::GetCategoryMetadataRequest request;
+  request.set_category("clip");
+  const auto response = client.GetCategoryMetadata(request);
+  if (!response.ok()) return response.status().ToString();
+  return response->metadata().exists() ? response->metadata().DebugString() : "";
+}
+
+TEST(CrashCasesTest, AMigrationThatIsKilledIsDoneAnew) {
+  if (!FailpointsBuilt()) GTEST_SKIP() << "this build has no failpoints";
+  ASSERT_EQ(kSchemaVersion, 2) << "a new migration needs its case here";
+  TempDir data;
+  data.Write("clip.json", Catalogue(12, 0));
+  std::string metadata;
+  {
+    CrashServer server(data.path(), "");
+    ASSERT_TRUE(server.WaitUntilServing()) << server.log();
+    data.Write("clip.json", Catalogue(14, 1));
+    ASSERT_EQ(WaitForValue(*server.client(), data.path(), 1), "") << server.log();
+    metadata = MetadataOf(*server.client());
+    ASSERT_NE(metadata, "");
+    ASSERT_EQ(server.Stop(), 0);
+  }
+  const std::string path = data.PathOf(".modelref/store.db");
+  const auto sql = [&path](const char* text) -> absl::StatusOr<int64_t> {
+    const auto database = Database::Open(path, {});
+    if (!database.ok()) return database.status();
+    const absl::Status done = (*database)->Execute(text);
+    if (!done.ok()) return done;
+    return (*database)->QueryInt("PRAGMA user_version");
+  };
+  // As version 1 left it; the files in meta/ are those of another program then.
+  ASSERT_TRUE(sql("DROP TABLE category_metadata; PRAGMA user_version = 1").ok());
+  data.Remove("meta/v2/clip_metadata.json");
+  {
+    CrashServer dying(data.path(), "schema.before_commit=kill@1");
+    if (dying.WaitUntilServing()) dying.WaitUntilDead(absl::Seconds(5));
+    EXPECT_EQ(dying.KilledAt(), "schema.before_commit");
+  }
+  const absl::StatusOr<int64_t> version = sql("SELECT 1 WHERE 0");
+  ASSERT_TRUE(version.ok()) << version.status();
+  EXPECT_EQ(*version, 1) << "all of it or nothing";
+  CrashServer server(data.path(), "");
+  ASSERT_TRUE(server.WaitUntilServing()) << server.log();
+  EXPECT_EQ(MetadataOf(*server.client()), metadata);
+  EXPECT_EQ(server.Stop(), 0);
+  EXPECT_EQ(CheckByCommands(data.path()), "");
+}
 
 }  // namespace
 }  // namespace modelref

@@ -29,6 +29,7 @@ const std::map<std::string, std::string>& Exceptions() {
       {"repair.after_install", "only in modelrefctl store repair"},
       {"repair.after_keep", "only in modelrefctl store repair"},
       {"repair.after_marker", "only in modelrefctl store repair"},
+      {"schema.before_commit", "only while a store is made or migrated"},
   };
   return exceptions;
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "modelref/v1/admin.pb.h"
+#include "modelref/v1/metadata.pb.h"
 #include "modelref/v1/reference.pb.h"
 #include "modelref/v1/statistics.pb.h"
 #include "modelref/v1/watch.pb.h"
@@ -72,7 +73,8 @@ std::string DescribeMessages() {
   for (const auto* file :
        {v1::ResponseHeader::descriptor()->file(), v1::Model::descriptor()->file(),
         v1::WatchEvent::descriptor()->file(), v1::GetServerInfoResponse::descriptor()->file(),
-        v1::GetStatisticsResponse::descriptor()->file()}) {
+        v1::GetStatisticsResponse::descriptor()->file(),
+        v1::CategoryMetadata::descriptor()->file()}) {
     for (int i = 0; i < file->message_type_count(); ++i) {
       const auto* message = file->message_type(i);
       if (message->field_count() == 0) continue;

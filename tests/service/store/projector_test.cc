@@ -34,8 +34,9 @@ class ProjectorTest : public FileWriterTest {
   std::unique_ptr<Projector> Make(Store& store, Projector::Importer importer = {}) {
     Projector::Options options;
     options.files.delay = absl::Milliseconds(20);
-    return std::make_unique<Projector>(store, Projector::Paths{*this, nullptr}, std::vector<EventProjection::Parts>(),
-                                       std::move(importer), options);
+    return std::make_unique<Projector>(store, Projector::Paths{*this, nullptr},
+                                       std::vector<EventProjection::Parts>(), std::move(importer),
+                                       options);
   }
   template <typename Condition>
   static bool Soon(Condition condition) {
