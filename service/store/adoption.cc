@@ -80,6 +80,11 @@ absl::StatusOr<AdoptedContent> FindContent(const DocumentKey& key, const Adoptio
   return AdoptedContent{from_trail ? SnapshotOf(history) : *kept, nullptr, history};
 }
 
+absl::StatusOr<CategoryMetadata> ReadMetadataFile(const std::string& path, absl::Time now) {
+  ASSIGN_OR_RETURN(const std::string bytes, ReadFileToString(path, kMaxMetadataFileBytes));
+  return ParseMetadataFile(bytes, now);
+}
+
 // Takes over the metadata files of documents for which nobody has looked yet.
 absl::Status TakeMetadata(Database& database, const std::vector<DocumentKey>& keys, absl::Time now,
                           const AdoptionOptions& options, AdoptionReport* report) {
@@ -89,9 +94,7 @@ absl::Status TakeMetadata(Database& database, const std::vector<DocumentKey>& ke
     ASSIGN_OR_RETURN(const std::optional<MetadataRow> row, ReadMetadataOf(database, id));
     if (id == 0 || (row.has_value() && row->base.has_value())) continue;
     const std::string path = options.metadata_path_of(key);
-    const absl::StatusOr<std::string> bytes = ReadFileToString(path, kMaxMetadataFileBytes);
-    absl::StatusOr<CategoryMetadata> file = bytes.status();
-    if (bytes.ok()) file = ParseMetadataFile(*bytes, now);
+    absl::StatusOr<CategoryMetadata> file = ReadMetadataFile(path, now);
     if (absl::IsNotFound(file.status())) {
       RETURN_IF_ERROR(TakeOverMetadata(database, id, nullptr));
       continue;

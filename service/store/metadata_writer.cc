@@ -17,6 +17,12 @@ namespace {
 
 using std::chrono::steady_clock;
 
+bool Says(absl::string_view file, const CategoryMetadata& expected) {
+  // A time that is missing has another value than the one it should have.
+  const auto said = ParseMetadataFile(file, absl::UnixEpoch());
+  return said.ok() && InWholeSeconds(*said) == InWholeSeconds(expected);
+}
+
 }  // namespace
 
 MetadataWriter::MetadataWriter(Store& store, PathOf path_of, const Options& options)
@@ -94,10 +100,7 @@ void MetadataWriter::Look(const DocumentState& state, File* file) {
   file->shown = nullptr;
   if (version.ok()) {
     const absl::StatusOr<FileContent> content = ReadFile(path, kMaxMetadataFileBytes);
-    absl::StatusOr<CategoryMetadata> said = content.status();
-    // A field that is missing has another value than the one it should have.
-    if (content.ok()) said = ParseMetadataFile(content->bytes, absl::UnixEpoch());
-    if (said.ok() && InWholeSeconds(*said) == InWholeSeconds(*expected)) {
+    if (content.ok() && Says(content->bytes, *expected)) {
       file->shown = expected;
       file->version = content->version;
       return;
