@@ -191,9 +191,11 @@ v1::CategoryPopulation MetadataService::Populate(const std::string& category,
                                                  bool only_tell) const {
   v1::CategoryPopulation population;
   population.set_category(category);
+  const Category* known = catalogue_.registry.Find(category);
   for (const Format format : {Format::kV2, Format::kLegacy}) {
     const DocumentKey key{category, format};
-    if (catalogue_.store.root()->Find(key) == nullptr) continue;  // It has no legacy form.
+    // Its legacy document is empty for ever.
+    if (format == Format::kLegacy && known != nullptr && !known->has_legacy()) continue;
     const auto populated =
         PopulateDocument(catalogue_.store, key, catalogue_.clock.TimeNow(), only_tell);
     if (!populated.ok()) {

@@ -138,6 +138,9 @@ TEST(SettledDirectoryTest, EveryFileIsAsTheOriginalReadsItAfterEditsPopulationAn
   const ShellResult settled = RunShell("modelrefctl store settle --data-dir " + data.path());
   EXPECT_EQ(settled.code, 0) << settled.err;
   ExpectSettled(data);
+  EXPECT_TRUE(data.Exists("meta/legacy/text_generation_metadata.json"));
+  EXPECT_TRUE(data.Exists("meta/v2/lora_metadata.json"));
+  EXPECT_FALSE(data.Exists("meta/legacy/lora_metadata.json")) << "it has no legacy form";
   EXPECT_EQ(CheckCategoryFile(data.Read("stable_diffusion.json")), "");
   EXPECT_EQ(CheckCategoryFile(data.Read("clip.json")), "");
   EXPECT_TRUE(absl::StrContains(data.Read("stable_diffusion.json"), "\"created_at\": "));

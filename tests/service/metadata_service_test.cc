@@ -98,7 +98,6 @@ TEST_F(MetadataServiceTest, AListHasEveryDocumentOfAFormatInTheOrderOfTheRegistr
     ASSERT_THAT(response, IsOk());
     int next = 0;
     for (const Category& category : registry_.categories()) {
-      if (format == v1::FORMAT_LEGACY && !category.has_legacy()) continue;
       ASSERT_LT(next, response->metadata_size());
       EXPECT_EQ(response->metadata(next).category(), category.name);
       EXPECT_EQ(response->metadata(next).format(), format);
@@ -160,6 +159,16 @@ TEST_F(MetadataServiceTest, PopulationAnswersForEveryCategoryAndOnlyOnceDoesSome
   const auto again = service_.PopulateMetadata(request);
   ASSERT_THAT(again, IsOk());
   EXPECT_EQ(again->total_models_updated(), 0u);
+}
+
+TEST_F(MetadataServiceTest, ACategoryWithoutALegacyFormGetsNoLegacyMetadata) {
+  const DocumentKey legacy{"lora", Format::kLegacy};
+  ASSERT_THAT(store_.Commit("external:adopt",
+                            {Edit(legacy, {}), Edit({"lora", Format::kV2}, {Put("a", "1")})}),
+              IsOk());
+  ASSERT_THAT(service_.PopulateMetadata({}), IsOk());
+  EXPECT_TRUE(Get("lora").exists());
+  EXPECT_FALSE(Get("lora", v1::FORMAT_LEGACY).exists());
 }
 
 TEST_F(MetadataServiceTest, PopulationIsLimitedToTheCategoriesOfTheRequest) {
