@@ -68,8 +68,9 @@ absl::Status SegmentWriter::Append(const AuditEvent& event) {
   return Guarded(AppendLine(event));
 }
 
-absl::Status SegmentWriter::Sync() {
+absl::Status SegmentWriter::Sync(uint64_t last_given) {
   if (!ready_) return absl::FailedPreconditionError("the audit trail has to be recovered first");
+  last_event_id_ = std::max(last_event_id_, last_given);
   return Guarded(SyncAll());
 }
 

@@ -54,8 +54,9 @@ class SegmentWriter {
   //   otherwise as LogFile.
   absl::Status Append(const AuditEvent& event);
 
-  // Everything appended is on disk on return. Errors as Append.
-  absl::Status Sync();
+  // Everything appended is on disk on return, and index.json says that ids up to `last_given` are
+  // given away: some have no line. Errors as Append.
+  absl::Status Sync(uint64_t last_given = 0);
 
   // False: Recover has to be called.
   bool ready() const { return ready_; }
@@ -89,7 +90,7 @@ class SegmentWriter {
   bool ready_ = false;
   SeriesMap series_;
   size_t buffered_ = 0;
-  uint64_t last_event_id_ = 0;  // The greatest one appended.
+  uint64_t last_event_id_ = 0;  // The greatest one given away.
   uint64_t index_ = 0;          // What index.json says.
 };
 

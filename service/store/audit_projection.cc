@@ -132,7 +132,7 @@ absl::Status AuditProjection::Recover(Database& reader, uint64_t offset) {
          {"kept_aside", absl::StrCat(recovery.kept_aside)}});
   }
   RETURN_IF_ERROR(AppendMissing(reader, offset));
-  RETURN_IF_ERROR(writer_.Sync());
+  RETURN_IF_ERROR(writer_.Sync(offset));
   offset_ = offset;
   PublishHeads();
   return absl::OkStatus();
@@ -194,7 +194,8 @@ absl::StatusOr<uint64_t> AuditProjection::Append(Database& reader, uint64_t from
     last = event.event_id;
     transaction = *event.txn;
   }
-  RETURN_IF_ERROR(writer_.Sync());
+  // The original would give the ids of generated entries away again.
+  RETURN_IF_ERROR(writer_.Sync(last));
   return last;
 }
 

@@ -23,7 +23,7 @@ ServiceFixture::ServiceFixture(const Options& options) {
       [this](MethodTable* methods) { watch_->Register(methods); },
       [&](RpcServerOptions* server) {
         server->clock = &clock_;
-        server->admission = MakeAdmission(access_, limits_, false);
+        server->admission = MakeAdmission({&access_, &limits_, &guesses_, false});
         if (options.server) options.server(server);
       },
       [this, &options](RpcServer& server) {

@@ -76,6 +76,7 @@ class ServiceFixture {
   std::unique_ptr<WatchService> watch_;
   const AccessControl access_{AccessOptions()};
   CallerLimits limits_{CallerLimits::Options()};
+  GuessLimits guesses_{GuessLimits::Options()};
   std::unique_ptr<WriteService> writes_;
   std::unique_ptr<TestServer> server_;
   std::unique_ptr<v1::ReferenceService::Stub> reference_stub_;
