@@ -10,16 +10,13 @@ namespace modelref::testing {
 namespace {
 
 // So many own records in each document at most.
-constexpr size_t kOwnRecords = 6;
+constexpr size_t kCommittedRecords = 6;
 
 }  // namespace
 
 CommittingUser::CommittingUser(std::string directory, std::vector<DocumentKey> keys,
-                               Sightings& sightings, uint64_t seed)
-    : directory_(std::move(directory)),
-      keys_(std::move(keys)),
-      sightings_(sightings),
-      random_(seed) {}
+                               Sightings& sightings)
+    : directory_(std::move(directory)), keys_(std::move(keys)), sightings_(sightings) {}
 
 bool CommittingUser::Open() {
   Store::Options options;
@@ -45,12 +42,12 @@ DocumentEdit CommittingUser::MakeEdit(const DocumentKey& key, uint64_t value,
     if (!json.empty()) alive.push_back(name);
   }
   std::string name;
-  if (alive.size() < kOwnRecords) {
+  if (alive.size() < kCommittedRecords) {
     name = absl::StrCat("commit-", ++counter_);
   } else {
     name = alive[random_() % alive.size()];
   }
-  const bool is_removed = alive.size() == kOwnRecords && random_() % 6 == 0;
+  const bool is_removed = alive.size() == kCommittedRecords && random_() % 6 == 0;
   (*next)[name] = is_removed ? "" : CrashRecord(name, value);
   edit.changes.push_back({name, is_removed ? nullptr : MakeRecord(name, (*next)[name])});
   return edit;

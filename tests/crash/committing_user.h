@@ -17,8 +17,10 @@ namespace modelref::testing {
 class CommittingUser {
  public:
   // `directory` is that of the store.
-  CommittingUser(std::string directory, std::vector<DocumentKey> keys, Sightings& sightings,
-                 uint64_t seed);
+  CommittingUser(std::string directory, std::vector<DocumentKey> keys, Sightings& sightings);
+
+  // Begins anew with the choices; what was acknowledged is not forgotten.
+  void Reseed(uint64_t seed) { random_.seed(seed); }
 
   // False when the store cannot be opened, as on a full disk.
   bool Open();

@@ -109,7 +109,7 @@ TEST(CrashCasesTest, AFullDiskStopsWritesAndNothingElseUntilItHeals) {
   if (!disk.is_mounted()) GTEST_SKIP() << disk.why_not();
   disk.folder().Write("clip.json", Catalogue(12, 0));
   Sightings sightings;
-  CommittingUser user(disk.path() + "/.modelref", {kClip}, sightings, 1);
+  CommittingUser user(disk.path() + "/.modelref", {kClip}, sightings);
   CrashServer server(disk.path(), "");
   ASSERT_TRUE(server.WaitUntilServing()) << server.log();
   ASSERT_EQ(WaitForValue(*server.client(), disk.path(), 0), "");

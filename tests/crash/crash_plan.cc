@@ -35,7 +35,7 @@ const Setting* SettingOf(const std::string& point) {
 
 }  // namespace
 
-CrashPlan::CrashPlan(uint64_t seed) : random_(seed), names_(FailpointNames()) {}
+CrashPlan::CrashPlan() : names_(FailpointNames()) {}
 
 CrashPlan::Crash CrashPlan::At(const std::string& name) {
   const int limit = greatest_hit_.try_emplace(name, kFirstGuess).first->second;

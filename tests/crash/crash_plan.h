@@ -12,7 +12,10 @@ namespace modelref::testing {
 // died at yet come first. Single-threaded.
 class CrashPlan {
  public:
-  explicit CrashPlan(uint64_t seed);
+  CrashPlan();
+
+  // Begins anew with the choices, not with what was learned.
+  void Reseed(uint64_t seed) { random_.seed(seed); }
 
   // What one start of a server is armed with. Empty `name`: it is killed at a moment of its own.
   struct Crash {

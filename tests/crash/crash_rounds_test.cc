@@ -1,8 +1,13 @@
 // Real servers that die at every failpoint and at any moment, on one directory, while people edit
 // its files, commit, import, watch and read: nothing acknowledged or seen is lost.
 //
-// MODELREF_CRASH_ROUNDS=N and MODELREF_SEED=N choose how long and which. The seed chooses what
-// everybody does and where programs die; when they do it the system decides.
+// MODELREF_CRASH_ROUNDS=N and MODELREF_SEED=N choose how long and which: round i has the seed N +
+// i, which chooses what everybody does and where programs die; when they do it the system decides.
+// A round that failed says how it is repeated alone:
+//   MODELREF_CRASH_SERVERS=A|B  the failpoints of the servers of each round.
+//   MODELREF_CRASH_AWAY_MS=N    so long no program looks at the files before each of them, as when
+//                               a long history opens slowly on a busy machine.
+//   MODELREF_CRASH_DIR=D        the directory, which is kept.
 
 #include <gtest/gtest.h>
 
@@ -11,6 +16,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "backends/base/clock.h"
 #include "backends/base/failpoint.h"
 #include "tests/crash/crash_run.h"
 #include "tests/testing/environment.h"
@@ -23,6 +31,42 @@ using ::modelref::testing::CrashRun;
 using ::modelref::testing::NumberFromEnvironment;
 using ::modelref::testing::TempDir;
 
+CrashRun::Options OptionsOfEnvironment() {
+  CrashRun::Options options;
+  if (const char* servers = std::getenv("MODELREF_CRASH_SERVERS"); servers != nullptr) {
+    options.servers = absl::StrSplit(servers, '|');
+  }
+  const uint64_t away = NumberFromEnvironment("MODELREF_CRASH_AWAY_MS", 0);
+  options.away = absl::Milliseconds(static_cast<int64_t>(away));
+  return options;
+}
+
+// Says once a minute how far the rounds are.
+class Progress {
+ public:
+  explicit Progress(uint64_t rounds) : rounds_(rounds) {}
+  void Tell(uint64_t round) {
+    const absl::Time now = RealClock().TimeNow();
+    if (now - told_ < absl::Minutes(1)) return;
+    told_ = now;
+    std::printf("round %llu of %llu after %s\n", static_cast<unsigned long long>(round),
+                static_cast<unsigned long long>(rounds_),
+                absl::FormatDuration(absl::Trunc(now - begin_, absl::Seconds(1))).c_str());
+    std::fflush(stdout);
+  }
+
+ private:
+  const uint64_t rounds_;
+  const absl::Time begin_ = RealClock().TimeNow();
+  absl::Time told_ = begin_;
+};
+
+// How to have the newest round again, some times because it is the system that decides when.
+std::string Again(const CrashRun& run, uint64_t seed) {
+  return absl::StrCat("again: MODELREF_CRASH_ROUNDS=20 MODELREF_SEED=", seed,
+                      " MODELREF_CRASH_SERVERS='", absl::StrJoin(run.servers(), "|"), "'");
+}
+
 TEST(CrashRoundsTest, NothingAcknowledgedOrSeenIsLostWhenServersAreKilled) {
   if (!FailpointsBuilt()) GTEST_SKIP() << "this build has no failpoints";
   const uint64_t rounds = NumberFromEnvironment("MODELREF_CRASH_ROUNDS", 100);
@@ -31,20 +75,27 @@ TEST(CrashRoundsTest, NothingAcknowledgedOrSeenIsLostWhenServersAreKilled) {
               static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(seed));
   TempDir dir;
   const char* kept = std::getenv("MODELREF_CRASH_DIR");
-  CrashRun run(kept == nullptr ? dir.path() : kept, seed);
-  for (uint64_t round = 0; round < rounds && !HasFailure(); ++round) {
+  const CrashRun::Options options = OptionsOfEnvironment();
+  const bool meets_all = rounds >= 100 && options.servers.empty();
+  CrashRun run(kept == nullptr ? dir.path() : kept, options);
+  Progress progress(rounds);
+  uint64_t round = 0;
+  for (; round < rounds && !HasFailure(); ++round) {
+    progress.Tell(round);
     const bool is_thorough = round < 10 || round % 10 == 9 || round + 1 == rounds;
-    EXPECT_EQ(run.RunRound(is_thorough ? CrashRun::Depth::kThorough : CrashRun::Depth::kQuick), "")
-        << "in round " << round << ", MODELREF_SEED=" << seed;
+    const auto depth = is_thorough ? CrashRun::Depth::kThorough : CrashRun::Depth::kQuick;
+    EXPECT_EQ(run.RunRound(seed + round, depth), "")
+        << "in round " << round << "; " << Again(run, seed + round);
   }
   // Chance may have left out a point.
-  for (int extra = 0; rounds >= 100 && extra < 30 && !HasFailure(); ++extra) {
+  for (int extra = 0; meets_all && extra < 30 && !HasFailure(); ++extra) {
     if (run.plan().Missing().empty()) break;
-    EXPECT_EQ(run.RunRound(CrashRun::Depth::kQuick), "") << "MODELREF_SEED=" << seed;
+    const uint64_t own = seed + round++;
+    EXPECT_EQ(run.RunRound(own, CrashRun::Depth::kQuick), "") << Again(run, own);
   }
   std::printf("%s\n", run.Summary().c_str());
   std::fflush(stdout);
-  if (rounds < 100 || HasFailure()) return;
+  if (!meets_all || HasFailure()) return;
   EXPECT_EQ(absl::StrJoin(run.plan().Missing(), " "), "") << "nobody died at these points";
 }
 

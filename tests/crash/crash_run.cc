@@ -2,86 +2,17 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "tests/crash/crash_files.h"
 #include "tests/crash/history_check.h"
 #include "tests/crash/pause.h"
 #include "tests/testing/event.h"
 
 namespace modelref::testing {
 namespace {
-
-struct Edited {
-  const char* file;
-  DocumentKey key;
-  SaveStyle style;
-};
-
-const std::vector<Edited>& EditedFiles() {
-  static const auto& files = *new std::vector<Edited>{
-      {"clip.json", {"clip", Format::kV2}, SaveStyle::kCopy},
-      {"esrgan.json", {"esrgan", Format::kV2}, SaveStyle::kSlow},
-      {"codeformer.json", {"codeformer", Format::kV2}, SaveStyle::kOverwrite},
-      {"lora.json", {"lora", Format::kV2}, SaveStyle::kRename},
-      {"ti.json", {"ti", Format::kV2}, SaveStyle::kRenameSlow},
-      {"legacy/clip.json", {"clip", Format::kLegacy}, SaveStyle::kRename},
-  };
-  return files;
-}
-
-// Committed to and never edited.
-const DocumentKey kUntouched{"safety_checker", Format::kV2};
-
-std::vector<DocumentKey> CommittedKeys() {
-  std::vector<DocumentKey> keys = {kUntouched};
-  for (const Edited& edited : EditedFiles()) keys.push_back(edited.key);
-  return keys;
-}
-
-// Somebody keeps removing most models of this one; such an edit waits, and is not accepted here.
-const DocumentKey kHeld{"gfpgan", Format::kV2};
-constexpr int kHeldModels = 12;
-
-std::string HeldName(int i) { return absl::StrCat("held-", i); }
-
-// Some of the models; all of them by default.
-std::string HeldText(const std::set<int>& models = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}) {
-  std::string text = "{";
-  for (const int i : models) {
-    absl::StrAppend(&text, text.size() > 1 ? ",\n " : "", "\"", HeldName(i),
-                    "\": ", CrashRecord(HeldName(i), 1));
-  }
-  return text + "}\n";
-}
-
-// Every public file of the suite exists before the first server.
-void WriteFirstFiles(const std::string& data_dir) {
-  std::filesystem::create_directories(data_dir + "/legacy");
-  std::vector<std::string> files = {"safety_checker.json", "blip.json", "legacy/blip.json"};
-  for (const Edited& edited : EditedFiles()) files.push_back(edited.file);
-  for (const std::string& file : files) {
-    const std::string path = absl::StrCat(data_dir, "/", file);
-    if (std::filesystem::exists(path)) continue;
-    std::ofstream(path) << "{\n  \"first\": {\"name\": \"first\", \"description\": \"stays\"}\n}\n";
-  }
-  std::ofstream(data_dir + "/gfpgan.json") << HeldText();
-}
-
-// The files that readers open, and whether they must be whole.
-std::map<std::string, bool> ReadFiles(const std::string& data_dir) {
-  std::map<std::string, bool> files;
-  for (const char* file : {"safety_checker.json", "blip.json", "legacy/blip.json", "gfpgan.json"}) {
-    files[absl::StrCat(data_dir, "/", file)] = true;
-  }
-  for (const Edited& edited : EditedFiles()) {
-    files[absl::StrCat(data_dir, "/", edited.file)] = !IsInPlace(edited.style);
-  }
-  return files;
-}
 
 // The first record that is not as `expected` has it; empty when all are.
 std::string Differs(const std::map<std::string, std::string>& served,
@@ -94,19 +25,31 @@ std::string Differs(const std::map<std::string, std::string>& served,
   return "";
 }
 
+// What is said beside an edit that is not served: no edit of an editor here should have to wait.
+std::string Waiting(Client& client, const DocumentKey& key) {
+  v1::ListHeldEditsRequest request;
+  request.mutable_selector()->add_categories(key.category);
+  request.mutable_selector()->add_formats(static_cast<v1::Format>(key.format));
+  const auto held = client.ListHeldEdits(request);
+  if (!held.ok()) return held.status().ToString();
+  for (const v1::HeldEdit& edit : held->edits()) {
+    if (edit.reason() != v1::HELD_REASON_MASS_REMOVAL) continue;
+    return absl::StrCat("; an edit of the document waits: ", edit.edit_id(), ", ", edit.detail());
+  }
+  return "";
+}
+
 }  // namespace
 
-CrashRun::CrashRun(std::string data_dir, uint64_t seed)
+CrashRun::CrashRun(std::string data_dir, Options options)
     : data_dir_(std::move(data_dir)),
-      plan_(seed),
-      user_(data_dir_ + "/.modelref", CommittedKeys(), sightings_, seed + 1),
-      importer_(data_dir_, seed + 2),
-      holding_(seed + 3) {
+      options_(std::move(options)),
+      user_(data_dir_ + "/.modelref", CommittedKeys(), sightings_),
+      importer_(data_dir_) {
   WriteFirstFiles(data_dir_);
   for (const Edited& edited : EditedFiles()) {
-    seed += 10;
-    editors_.push_back(std::make_unique<HandEditor>(absl::StrCat(data_dir_, "/", edited.file),
-                                                    edited.style, seed));
+    editors_.push_back(
+        std::make_unique<HandEditor>(absl::StrCat(data_dir_, "/", edited.file), edited.style));
   }
   for (int i = 0; i < 2; ++i) observers_.push_back(std::make_unique<Observer>(sightings_));
   reader_ = std::make_unique<FileReader>(ReadFiles(data_dir_));
@@ -123,6 +66,28 @@ void CrashRun::Repeat(absl::Duration pause, std::function<void()> step) {
   });
 }
 
+void CrashRun::Reseed(uint64_t seed) {
+  std::mt19937_64 seeds(seed);
+  plan_.Reseed(seeds());
+  user_.Reseed(seeds());
+  importer_.Reseed(seeds());
+  holding_.seed(seeds());
+  for (const auto& editor : editors_) editor->Reseed(seeds());
+}
+
+std::vector<CrashPlan::Crash> CrashRun::ChooseCrashes() {
+  std::vector<CrashPlan::Crash> crashes = plan_.NextRound();
+  if (!options_.servers.empty()) {
+    crashes.clear();
+    for (const std::string& failpoints : options_.servers) {
+      crashes.push_back({.name = "", .failpoints = failpoints});
+    }
+  }
+  servers_.clear();
+  for (const CrashPlan::Crash& crash : crashes) servers_.push_back(crash.failpoints);
+  return crashes;
+}
+
 void CrashRun::StartWork() {
   working_ = true;
   for (const auto& editor : editors_) {
@@ -136,6 +101,7 @@ void CrashRun::StartWork() {
   if (rounds_ > 1) Repeat(absl::Milliseconds(150), [this] { RemoveMostModels(); });
   const std::string failpoints = plan_.random()() % 2 == 0 ? plan_.NextImport() : "";
   Repeat(absl::Milliseconds(100), [this, failpoints] {
+    if (nobody_looks_) return;
     const std::string at = KilledAt(importer_.Import(failpoints));
     if (!at.empty()) import_deaths_.push_back(at);
   });
@@ -156,14 +122,20 @@ void CrashRun::StopWork() {
 
 void CrashRun::RunServer(const CrashPlan::Crash& crash) {
   ++starts_;
+  const absl::Duration life = absl::Milliseconds(150 + plan_.random()() % 400);
+  nobody_looks_ = options_.away > absl::ZeroDuration();
+  Pause(options_.away);
+  nobody_looks_ = false;
+  const absl::Time begin = RealClock().TimeNow();
   CrashServer server(data_dir_, crash.failpoints);
   const auto stop = [&] { return !server.IsRunning(); };
   std::vector<std::thread> watching;
   if (server.WaitUntilServing()) {
+    slowest_start_ = std::max(slowest_start_, RealClock().TimeNow() - begin);
     for (const auto& observer : observers_) {
       watching.emplace_back([&] { observer->Watch(*server.client(), stop); });
     }
-    server.WaitUntilDead(absl::Milliseconds(150 + plan_.random()() % 400));
+    server.WaitUntilDead(life);
   }
   if (server.IsRunning()) server.Kill();
   for (std::thread& thread : watching) thread.join();
@@ -171,12 +143,13 @@ void CrashRun::RunServer(const CrashPlan::Crash& crash) {
   absl::StrAppend(&log_, "--- a server with ", crash.failpoints, "\n", server.log());
 }
 
-std::string CrashRun::RunRound(Depth depth) {
+std::string CrashRun::RunRound(uint64_t seed, Depth depth) {
   ++rounds_;
+  Reseed(seed);
   is_thorough_ = depth == Depth::kThorough;
   log_.clear();
   StartWork();
-  for (const CrashPlan::Crash& crash : plan_.NextRound()) RunServer(crash);
+  for (const CrashPlan::Crash& crash : ChooseCrashes()) RunServer(crash);
   const bool closes_first = plan_.random()() % 2 == 0;
   StopWork();
   if (closes_first) user_.Close();
@@ -238,7 +211,7 @@ std::string CrashRun::CheckExpected(Client& client) {
   }
   std::map<std::string, std::string> held;
   for (int i = 0; i < kHeldModels; ++i) held[HeldName(i)] = CrashRecord(HeldName(i), 1);
-  const auto kept = ServedRecords(client, kHeld);
+  const auto kept = ServedRecords(client, HeldKey());
   if (!kept.ok() || *kept != held) return "an edit that must wait was taken";
   return CheckImports(client);
 }
@@ -256,7 +229,8 @@ std::string CrashRun::CheckEdits(Client& client) {
       return record.second.empty() && displaced.count(record.first) > 0;
     });
     const std::string lost = Differs(*served, expected);
-    if (!lost.empty()) return absl::StrCat(key.ToString(), ", a hand edit is lost: ", lost);
+    if (lost.empty()) continue;
+    return absl::StrCat(key.ToString(), ", a hand edit is lost: ", lost, Waiting(client, key));
   }
   return "";
 }
@@ -282,7 +256,8 @@ std::string CrashRun::Summary() const {
       " versions seen, ", reader_->reads(), " reads of files, ");
   uint64_t resumed = 0;
   for (const auto& observer : observers_) resumed += observer->resumed();
-  absl::StrAppend(&summary, resumed, " streams resumed, slowest settling ",
+  absl::StrAppend(&summary, resumed, " streams resumed, slowest start ",
+                  absl::FormatDuration(slowest_start_), ", slowest settling ",
                   absl::FormatDuration(slowest_settling_), ", deaths:");
   for (const auto& [name, count] : plan_.deaths()) {
     absl::StrAppend(&summary, " ", name.empty() ? "(from outside)" : name, "=", count);

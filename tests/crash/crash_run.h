@@ -21,18 +21,30 @@ namespace modelref::testing {
 // is started that does not, and everything that was acknowledged or seen must be there.
 class CrashRun {
  public:
-  CrashRun(std::string data_dir, uint64_t seed);
+  // What every round is like, beside what its seed says.
+  struct Options {
+    // The failpoints of the servers of each round; empty: the plan chooses.
+    std::vector<std::string> servers;
+    // How long everybody works before each of them while no program looks at the files.
+    absl::Duration away;
+  };
+  CrashRun(std::string data_dir, Options options);
   ~CrashRun();
 
   // A thorough look reads the whole audit trail, which grows.
   enum class Depth { kQuick, kThorough };
-  // What is wrong after the round; empty for nothing.
-  std::string RunRound(Depth depth);
+  // What is wrong after the round; empty for nothing. The seed says what everybody does in it and
+  // where programs die, but for points that nobody died at before, which the plan prefers.
+  std::string RunRound(uint64_t seed, Depth depth);
+  // The failpoints of the servers of the newest round.
+  const std::vector<std::string>& servers() const { return servers_; }
   const CrashPlan& plan() const { return plan_; }
   // One line of numbers.
   std::string Summary() const;
 
  private:
+  void Reseed(uint64_t seed);
+  std::vector<CrashPlan::Crash> ChooseCrashes();
   void StartWork();
   void StopWork();
   // Runs a server until it dies as planned.
@@ -48,6 +60,7 @@ class CrashRun {
   void Repeat(absl::Duration pause, std::function<void()> step);
 
   const std::string data_dir_;
+  const Options options_;
   CrashPlan plan_;
   Sightings sightings_;
   std::vector<std::unique_ptr<HandEditor>> editors_;
@@ -57,12 +70,15 @@ class CrashRun {
   std::vector<std::unique_ptr<Observer>> observers_;
   std::unique_ptr<FileReader> reader_;
   std::atomic<bool> working_{false};
+  std::atomic<bool> nobody_looks_{false};
   std::vector<std::thread> workers_;
   std::vector<std::string> import_deaths_;  // Of the importing worker, read when it has ended.
-  std::string log_;                         // Of the servers of this round.
+  std::vector<std::string> servers_;
+  std::string log_;  // Of the servers of this round.
   bool is_thorough_ = true;
   uint64_t rounds_ = 0;
   uint64_t starts_ = 0;
+  absl::Duration slowest_start_;
   absl::Duration slowest_settling_;
   absl::Duration checking_;
 };

@@ -18,8 +18,6 @@ namespace modelref::testing {
 namespace {
 
 constexpr char kOwn[] = "edit-";
-// So many own records at most: an edit must not look like the removal of half of a file.
-constexpr size_t kOwnRecords = 8;
 
 bool WriteSome(int fd, absl::string_view text) {
   while (!text.empty()) {
@@ -77,8 +75,8 @@ std::string CrashRecord(const std::string& name, uint64_t value) {
   return absl::StrCat("{\"name\":\"", name, "\",\"description\":\"value ", value, "\"}");
 }
 
-HandEditor::HandEditor(std::string path, SaveStyle style, uint64_t seed)
-    : path_(std::move(path)), style_(style), random_(seed) {}
+HandEditor::HandEditor(std::string path, SaveStyle style, absl::Duration think)
+    : path_(std::move(path)), style_(style), think_(think) {}
 
 void HandEditor::ReadFile() {
   std::ifstream file(path_, std::ios::binary);
@@ -94,7 +92,7 @@ void HandEditor::Edit() {
   if (!has_read_ || random_() % 4 != 0) ReadFile();
   if (!has_read_) return;
   // People think before they save.
-  Pause(absl::Milliseconds(random_() % 60));
+  Pause(think_ * (random_() % 60) / 60);
   std::vector<std::string> alive;
   for (const auto& [name, json] : expected_) {
     if (!json.empty()) alive.push_back(name);

@@ -5,6 +5,7 @@
 #include <set>
 #include <string>
 
+#include "absl/time/time.h"
 #include "backends/base/json.h"
 
 namespace modelref::testing {
@@ -24,13 +25,19 @@ bool IsInPlace(SaveStyle style);
 bool Save(const std::string& path, SaveStyle style, const std::string& text,
           std::mt19937_64& random);
 
+// The most own records of a HandEditor.
+inline constexpr size_t kOwnRecords = 8;
+
 // Somebody who edits one category file by hand: owns the records whose names begin with "edit-",
 // and writes back all others as they were when the file was last read, which may be a while ago.
 // One thread at a time.
 class HandEditor {
  public:
-  HandEditor(std::string path, SaveStyle style, uint64_t seed);
+  // `think` is how long the editor looks at the file before it is saved, at most.
+  HandEditor(std::string path, SaveStyle style, absl::Duration think = absl::Milliseconds(60));
 
+  // Begins anew with the choices; what was written is not forgotten.
+  void Reseed(uint64_t seed) { random_.seed(seed); }
   // Sets, adds or removes one of the own records and saves.
   void Edit();
   const std::string& path() const { return path_; }
@@ -44,6 +51,7 @@ class HandEditor {
 
   const std::string path_;
   const SaveStyle style_;
+  const absl::Duration think_;
   std::mt19937_64 random_;
   JsonObject buffer_;
   bool has_read_ = false;

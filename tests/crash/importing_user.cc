@@ -15,8 +15,7 @@ constexpr int kModels = 5;
 
 }  // namespace
 
-ImportingUser::ImportingUser(std::string data_dir, uint64_t seed)
-    : data_dir_(std::move(data_dir)), random_(seed) {}
+ImportingUser::ImportingUser(std::string data_dir) : data_dir_(std::move(data_dir)) {}
 
 std::string ImportingUser::Import(const std::string& failpoints) {
   std::map<std::string, std::string> next;

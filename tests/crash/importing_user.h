@@ -13,7 +13,10 @@ namespace modelref::testing {
 // other values, and kills it at times. One thread at a time.
 class ImportingUser {
  public:
-  ImportingUser(std::string data_dir, uint64_t seed);
+  explicit ImportingUser(std::string data_dir);
+
+  // Begins anew with the choices; what was acknowledged is not forgotten.
+  void Reseed(uint64_t seed) { random_.seed(seed); }
 
   // One import, armed with `failpoints`. Returns the log of the importer.
   std::string Import(const std::string& failpoints);
