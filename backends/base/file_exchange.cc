@@ -89,18 +89,18 @@ absl::StatusOr<std::string> Exchange(const std::string& temporary, const std::st
   return absl::AbortedError(absl::StrCat(path, ": keeps appearing and vanishing"));
 }
 
-absl::Status SyncExchange(const std::string& path) {
-  RETURN_IF_ERROR(FAILPOINT_STATUS("file.after_exchange"));
-  RETURN_IF_ERROR(SyncDirectoryOf(path));
-  return FAILPOINT_STATUS("file.after_dir_fsync");
-}
-
 bool IsGone(const TemporaryName& name, const std::string& path) {
   if (name.pid == getpid()) return !IsTemporaryInUse(path);
   return kill(name.pid, 0) != 0 && errno == ESRCH;
 }
 
 }  // namespace
+
+absl::Status SyncExchange(const std::string& path) {
+  RETURN_IF_ERROR(FAILPOINT_STATUS("file.after_exchange"));
+  RETURN_IF_ERROR(SyncDirectoryOf(path));
+  return FAILPOINT_STATUS("file.after_dir_fsync");
+}
 
 absl::StatusOr<FileExchange> ExchangeFileDurably(const std::string& path, absl::string_view bytes) {
   RETURN_IF_ERROR(CheckReplaceable(path));

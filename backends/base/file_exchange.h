@@ -34,6 +34,10 @@ struct FileExchange {
 //   ABORTED    the path kept appearing and vanishing.
 absl::StatusOr<FileExchange> ExchangeFileDurably(const std::string& path, absl::string_view bytes);
 
+// Syncs the folder of a file that an exchange put in place, when the exchange could not. Until then
+// the file before may be there again after a power failure. Errors as SyncDirectory.
+absl::Status SyncExchange(const std::string& path);
+
 // A file that an exchange displaced, and whose writer ended before it was judged.
 struct DisplacedFile {
   std::string path;

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "backends/base/durable_file.h"
 #include "backends/base/failpoint.h"
 #include "backends/base/file_exchange.h"
 #include "backends/base/log.h"
@@ -148,6 +149,12 @@ void DisplacedFiles::Sweep() {
     folders.insert(std::filesystem::path(path).parent_path().string());
   }
   for (const std::string& folder : folders) {
+    // What a dead process put in place must not be imported as ours and then be gone again.
+    const absl::Status synced = SyncDirectory(folder);
+    if (!synced.ok() && !absl::IsNotFound(synced)) {
+      Log(LogLevel::kWarning, "projector.folder_not_synced",
+          {{"folder", folder}, {"error", std::string(synced.message())}});
+    }
     const absl::StatusOr<std::vector<DisplacedFile>> files = SweepTemporaryFiles(folder);
     if (!files.ok()) continue;  // Not there; what else is wrong shows when it is written to.
     for (const DisplacedFile& file : *files) {

@@ -239,6 +239,9 @@ absl::Status FileWriter::Write(const DocumentKey& key) {
     ++statistics_.rewrites;
     statistics_.displaced = displaced_.foreign_count();
     statistics_.written_bytes += digest.size_bytes;
+  } else {
+    // It may be from an exchange that failed or was killed before it was durable.
+    RETURN_IF_ERROR(SyncExchange(path));
   }
   RETURN_IF_ERROR(FAILPOINT_STATUS("projector.after_file"));
   RETURN_IF_ERROR(Record(
