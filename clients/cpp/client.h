@@ -13,12 +13,14 @@
 #include "clients/cpp/fetched_delta.h"
 #include "clients/cpp/fetched_document.h"
 #include "clients/cpp/model_pages.h"
+#include "clients/cpp/record_source.h"
 #include "clients/cpp/watch_stream.h"
 #include "modelref/v1/admin.pb.h"
 #include "modelref/v1/metadata.pb.h"
 #include "modelref/v1/reference.pb.h"
 #include "modelref/v1/statistics.pb.h"
 #include "modelref/v1/watch.pb.h"
+#include "modelref/v1/write.pb.h"
 
 namespace modelref {
 
@@ -26,7 +28,7 @@ namespace modelref {
 // the client. Nothing is sent before the first call.
 //
 // Errors are those of the server, with reason and extras (backends/base/error.h), and
-//   UNAVAILABLE        nobody answered; reads were repeated as RetryOptions say.
+//   UNAVAILABLE        nobody answered; reads and writes were repeated as RetryOptions say.
 //   DEADLINE_EXCEEDED  the deadline passed, retries included.
 //   CANCELLED          by CallOptions.cancellation.
 //   DATA_LOSS (`INTEGRITY_FAILURE`)  content does not have its etag.
@@ -87,6 +89,21 @@ class Client {
       const v1::GetLastUpdatedRequest& request, const CallOptions& call = {});
   absl::StatusOr<v1::PopulateMetadataResponse> PopulateMetadata(
       const v1::PopulateMetadataRequest& request, const CallOptions& call = {});
+  // Writing (write.proto). A request without a `request_id` gets one, and all are repeated with it
+  // when the server is unavailable: what was written is not written twice. UNAVAILABLE and
+  // DEADLINE_EXCEEDED leave open whether it was written; a caller that wants to know chooses the id
+  // and makes the same call again.
+  absl::StatusOr<v1::PutModelResponse> PutModel(const v1::PutModelRequest& request,
+                                                const CallOptions& call = {});
+  absl::StatusOr<v1::DeleteModelResponse> DeleteModel(const v1::DeleteModelRequest& request,
+                                                      const CallOptions& call = {});
+  absl::StatusOr<v1::WriteModelsResponse> WriteModels(const v1::WriteModelsRequest& request,
+                                                      const CallOptions& call = {});
+  // A document of any size in one transaction, within transfer_timeout; memory is 512 KiB and one
+  // record. Repeated when `records` can be read again; the errors of `records` are returned.
+  absl::StatusOr<v1::ImportCategoryResponse> ImportCategory(const v1::ImportHeader& header,
+                                                            RecordSource& records,
+                                                            const CallOptions& call = {});
 
   // Operating (admin.proto, statistics.proto). Only those that change nothing are repeated.
   absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo(const CallOptions& call = {});

@@ -10,6 +10,7 @@
 #include "clients/cpp/client.h"
 #include "clients/cpp/connection.h"
 #include "clients/cpp/message_source.h"
+#include "clients/cpp/request_id.h"
 #include "clients/cpp/retry.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "modelref/v1/admin.grpc.pb.h"
@@ -17,8 +18,17 @@
 #include "modelref/v1/reference.grpc.pb.h"
 #include "modelref/v1/statistics.grpc.pb.h"
 #include "modelref/v1/watch.grpc.pb.h"
+#include "modelref/v1/write.grpc.pb.h"
 
 namespace modelref {
+
+// The write with an id, so that repeating it cannot write twice.
+template <typename Request>
+Request WithRequestId(Request request) {
+  v1::WriteOptions* options = request.mutable_options();
+  if (options->request_id().empty()) options->set_request_id(NewRequestId());
+  return request;
+}
 
 struct Client::Impl {
   explicit Impl(std::unique_ptr<Connection> opened)
@@ -31,6 +41,7 @@ struct Client::Impl {
         admin(v1::AdminService::NewStub(connection->channel())),
         metadata(v1::MetadataService::NewStub(connection->channel())),
         statistics(v1::StatisticsService::NewStub(connection->channel())),
+        writes(v1::WriteService::NewStub(connection->channel())),
         health(grpc::health::v1::Health::NewStub(connection->channel())) {}
 
   absl::Time CallDeadline(const CallOptions& call) const {
@@ -64,6 +75,20 @@ struct Client::Impl {
     return Attempt(stub, method, request, deadline, call.cancellation);
   }
 
+  // A call that may be made again: with the same deadline for all attempts.
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Repeat(
+      Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
+      const Request& request, absl::Time deadline, Cancellation* cancellation) {
+    absl::StatusOr<Response> response = Attempt(stub, method, request, deadline, cancellation);
+    for (int retry = 0; absl::IsUnavailable(response.status()); ++retry) {
+      if (!retrier.WaitToRetry(response.status(), retry, deadline, cancellation)) break;
+      response = Attempt(stub, method, request, deadline, cancellation);
+    }
+    if (response.ok()) retrier.RecordSuccess();
+    return response;
+  }
+
   // A call that changes nothing.
   template <typename Stub, typename Request, typename Response>
   absl::StatusOr<Response> Read(Stub& stub,
@@ -72,13 +97,24 @@ struct Client::Impl {
                                 const Request& request, const CallOptions& call) {
     const absl::Time deadline = CallDeadline(call);
     connection->AwaitReady(connection->channel(), deadline, call.cancellation);
-    absl::StatusOr<Response> response = Attempt(stub, method, request, deadline, call.cancellation);
-    for (int retry = 0; absl::IsUnavailable(response.status()); ++retry) {
-      if (!retrier.WaitToRetry(response.status(), retry, deadline, call.cancellation)) break;
-      response = Attempt(stub, method, request, deadline, call.cancellation);
-    }
-    if (response.ok()) retrier.RecordSuccess();
-    return response;
+    return Repeat(stub, method, request, deadline, call.cancellation);
+  }
+
+  // Before a call whose answer, once it was sent, may get lost.
+  void AwaitServer(absl::Time deadline, const Cancellation* cancellation) {
+    connection->AwaitReady(connection->channel(), deadline, cancellation);
+    connection->NoteWhetherReachable(connection->channel(), deadline, cancellation);
+  }
+
+  // A call that changes something once, however often it is made.
+  template <typename Stub, typename Request, typename Response>
+  absl::StatusOr<Response> Write(Stub& stub,
+                                 grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                              Response*),
+                                 const Request& request, const CallOptions& call) {
+    const absl::Time deadline = CallDeadline(call);
+    AwaitServer(deadline, call.cancellation);
+    return Repeat(stub, method, WithRequestId(request), deadline, call.cancellation);
   }
 
   std::unique_ptr<Connection> connection;
@@ -89,6 +125,7 @@ struct Client::Impl {
   std::unique_ptr<v1::AdminService::Stub> admin;
   std::unique_ptr<v1::MetadataService::Stub> metadata;
   std::unique_ptr<v1::StatisticsService::Stub> statistics;
+  std::unique_ptr<v1::WriteService::Stub> writes;
   std::unique_ptr<grpc::health::v1::Health::Stub> health;
 };
 

@@ -28,8 +28,8 @@ struct TlsOptions {
   std::string private_key;
 };
 
-// When a call that failed with UNAVAILABLE is repeated. Only reads are; a call that may have
-// changed something never is.
+// When a call that failed with UNAVAILABLE is repeated: reads, and writes, which carry an id. Other
+// calls that may have changed something never are.
 struct RetryOptions {
   int max_attempts = 4;  // The first one included; 1 switches retries off.
   // The wait before retry n is uniform in [0, min(max_backoff, initial_backoff * 2^n)]. A RetryInfo

@@ -113,6 +113,20 @@ void Connection::AwaitReady(const std::shared_ptr<grpc::Channel>& channel, absl:
   }
 }
 
+void Connection::NoteWhetherReachable(const std::shared_ptr<grpc::Channel>& channel,
+                                      absl::Time deadline, const Cancellation* cancellation) const {
+  if (reached_.load()) return;
+  grpc_connectivity_state state = channel->GetState(/*try_to_connect=*/true);
+  while (state == GRPC_CHANNEL_IDLE || state == GRPC_CHANNEL_CONNECTING) {
+    const absl::Time now = clock_->TimeNow();
+    if (now >= deadline || (cancellation != nullptr && cancellation->cancelled())) return;
+    const absl::Time next = std::min(deadline, now + kCancellationCheck);
+    channel->WaitForStateChange(state, absl::ToChronoTime(next));
+    state = channel->GetState(/*try_to_connect=*/true);
+  }
+  if (state == GRPC_CHANNEL_READY) reached_.store(true);
+}
+
 absl::Status Connection::Finished(const grpc::Status& status) const {
   absl::Status result = FromGrpcStatus(status);
   if (result.code() == absl::StatusCode::kDeadlineExceeded) return result;

@@ -39,6 +39,10 @@ class Connection {
   // none. `cancellation` may be null.
   void AwaitReady(const std::shared_ptr<grpc::Channel>& channel, absl::Time deadline,
                   const Cancellation* cancellation) const;
+  // Waits until somebody listens, or an attempt to connect has failed. Where somebody does, an
+  // answer that does not come was lost on its way and is worth repeating the call.
+  void NoteWhetherReachable(const std::shared_ptr<grpc::Channel>& channel, absl::Time deadline,
+                            const Cancellation* cancellation) const;
   // False while nobody ever answered: then repeating only delays the bad news, unless the options
   // ask to wait.
   bool RetriesAreUseful() const { return options_.wait_for_ready || reached_.load(); }
