@@ -75,6 +75,25 @@ void ResetSignals(posix_spawnattr_t* attributes) {
   posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
+// Runs /bin/sh -c `words` and waits for it; destroys `files`.
+absl::Status RunShell(posix_spawn_file_actions_t* files, std::vector<std::string> words,
+                      char* const* environment) {
+  char shell[] = "/bin/sh";
+  char option[] = "-c";
+  std::vector<char*> arguments = {shell, option};
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  ResetSignals(&attributes);
+  pid_t child = 0;
+  const int error = posix_spawn(&child, shell, files, &attributes, arguments.data(), environment);
+  posix_spawn_file_actions_destroy(files);
+  posix_spawnattr_destroy(&attributes);
+  if (error != 0) return SystemError("start the command", error);
+  return WaitForChild(child);
+}
+
 }  // namespace
 
 absl::Status RunChild(const std::string& command, absl::string_view input,
@@ -86,24 +105,19 @@ absl::Status RunChild(const std::string& command, absl::string_view input,
   std::vector<char*> environment_pointers;
   for (std::string& entry : environment) environment_pointers.push_back(entry.data());
   environment_pointers.push_back(nullptr);
-  std::string script = command;
-  char shell[] = "/bin/sh";
-  char option[] = "-c";
-  char* const arguments[] = {shell, option, script.data(), nullptr};
-
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_adddup2(&files, stdin_fd, STDIN_FILENO);
-  posix_spawnattr_t attributes;
-  posix_spawnattr_init(&attributes);
-  ResetSignals(&attributes);
-  pid_t child = 0;
-  const int error =
-      posix_spawn(&child, shell, &files, &attributes, arguments, environment_pointers.data());
-  posix_spawn_file_actions_destroy(&files);
-  posix_spawnattr_destroy(&attributes);
-  if (error != 0) return SystemError("start the command", error);
-  return WaitForChild(child);
+  return RunShell(&files, {command}, environment_pointers.data());
+}
+
+absl::Status RunOnTerminal(const std::string& command, const std::string& argument,
+                           bool has_stdout) {
+  posix_spawn_file_actions_t files;
+  posix_spawn_file_actions_init(&files);
+  // stdout is for data.
+  if (!has_stdout) posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
+  return RunShell(&files, {absl::StrCat(command, " \"$@\""), "sh", argument}, environ);
 }
 
 }  // namespace modelref::ctl

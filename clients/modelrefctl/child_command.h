@@ -15,4 +15,10 @@ namespace modelref::ctl {
 absl::Status RunChild(const std::string& command, absl::string_view input,
                       const std::vector<std::pair<std::string, std::string>>& variables);
 
+// Runs `command` by /bin/sh with `argument` as its last word, and waits for it. It has our
+// terminal: stdin, stderr, and stdout, for which stderr stands in unless `has_stdout`.
+//   INTERNAL  as above.
+absl::Status RunOnTerminal(const std::string& command, const std::string& argument,
+                           bool has_stdout);
+
 }  // namespace modelref::ctl

@@ -28,6 +28,11 @@ const FlagSpec* FindFlagByLetter(char letter) {
   for (const FlagSpec& flag : GlobalFlags()) {
     if (flag.letter == letter) return &flag;
   }
+  for (const CommandSpec& command : Commands()) {
+    for (const FlagSpec& flag : command.flags) {
+      if (flag.letter == letter) return &flag;
+    }
+  }
   return nullptr;
 }
 

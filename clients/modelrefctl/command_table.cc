@@ -13,9 +13,10 @@ namespace {
 
 std::vector<CommandSpec> CollectCommands() {
   std::vector<CommandSpec> all;
-  for (auto* group : {&CategoryCommands, &HeldCommands, &ModelCommands, &WatchCommands,
-                      &SyncCommands, &ServerCommands, &ImportCommands, &AuditCommands,
-                      &StoreCommands, &TokenCommands, &ContextCommands, &HelpCommands}) {
+  for (auto* group :
+       {&CategoryCommands, &HeldCommands, &CategoryImportCommands, &ModelCommands,
+        &ModelWriteCommands, &WatchCommands, &SyncCommands, &ServerCommands, &ImportCommands,
+        &AuditCommands, &StoreCommands, &TokenCommands, &ContextCommands, &HelpCommands}) {
     std::vector<CommandSpec> commands = (*group)();
     std::move(commands.begin(), commands.end(), std::back_inserter(all));
   }

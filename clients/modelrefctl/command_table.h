@@ -62,6 +62,8 @@ struct CommandSpec {
   std::vector<FlagSpec> flags;
   std::vector<OutputMode> outputs;
   DefaultOutput default_output = DefaultOutput::kTableOrPlain;
+  // Changes the catalogue by calls that may be repeated: they are, until --timeout.
+  bool writes = false;
   // Never speaks to a server: contexts are not looked at.
   bool offline = false;
   absl::Status (*run)(Invocation& invocation) = nullptr;

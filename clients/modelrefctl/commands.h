@@ -11,7 +11,9 @@ namespace modelref::ctl {
 std::vector<CommandSpec> CategoryCommands();
 CommandSpec CategoryMetadataCommand();  // One of these.
 std::vector<CommandSpec> HeldCommands();
+std::vector<CommandSpec> CategoryImportCommands();
 std::vector<CommandSpec> ModelCommands();
+std::vector<CommandSpec> ModelWriteCommands();
 std::vector<CommandSpec> WatchCommands();
 std::vector<CommandSpec> SyncCommands();
 std::vector<CommandSpec> ServerCommands();

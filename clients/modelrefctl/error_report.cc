@@ -27,6 +27,15 @@ const std::map<std::string, std::string>& HintsByReason() {
       {"BAD_RESUME_TOKEN", "start without --since, or with the categories that it was made for"},
       {"COPY_IN_USE", "end the other sync, or read its files: each is whole at every moment"},
       {"DAMAGED_COPY", "fetch it anew: modelrefctl sync --once DIR"},
+      {"MODEL_EXISTS", "leave --create-only out to replace it, or choose another name"},
+      {"MASS_REMOVAL", "if it is meant, add --allow-mass-removal"},
+      {"BACKEND_PREFIXED_NAME", "write the model under its base name; the others follow from it"},
+      {"WRONG_FORMAT", "leave --format out, or see canonical_format in: modelrefctl info"},
+      {"READ_ONLY_REPLICA", "write to the primary: --server with the address that it names"},
+      {"REQUEST_ID_REUSED", "leave --request-id out, or repeat the very same command"},
+      {"TOO_MANY_OPERATIONS", "use: modelrefctl category import"},
+      {"UPLOAD_STALLED", "save the document to a file first, and import that"},
+      {"QUEUE_NOT_BUILT", "finish the open changes, or ask the operator to switch the queue off"},
       {"STREAM_LIMIT", "close other watches of this caller, or try again later"},
   };
   return *hints;

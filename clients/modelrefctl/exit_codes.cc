@@ -16,6 +16,12 @@ constexpr int kGrpcExitBase = 64;
 // Positions that the server cannot continue or compare: the caller's knowledge is outdated.
 constexpr std::array<absl::string_view, 4> kConflictReasons = {
     "COMPACTED", "EPOCH_MISMATCH", "REVISION_IN_FUTURE", "ETAG_MISMATCH"};
+// Refused by a rule of the server, whoever asks.
+constexpr std::array<absl::string_view, 3> kRefusedReasons = {
+    "READ_ONLY_REPLICA", "WRITES_NOT_SUPPORTED", "MASS_REMOVAL"};
+// What was sent cannot be accepted, however often.
+constexpr std::array<absl::string_view, 4> kInvalidReasons = {
+    "WRONG_FORMAT", "RECORD_TOO_LARGE", "DOCUMENT_TOO_LARGE", "TOO_MANY_OPERATIONS"};
 // Refused by the client before anything was sent.
 constexpr std::array<absl::string_view, 5> kUsageReasons = {
     kUsageReason, "BAD_ADDRESS", "BAD_CREDENTIAL", "EMPTY_CREDENTIAL", "PLAINTEXT_CREDENTIAL"};
@@ -33,8 +39,10 @@ const std::vector<ExitCodeRow>& ExitCodeTable() {
       {ExitCode::kFailure, "another failure"},
       {ExitCode::kUsage, "the command line or the configuration is wrong; nothing was sent"},
       {ExitCode::kNotFound, "the category, model, file or other thing does not exist"},
-      {ExitCode::kNotAllowed, "not authenticated or not allowed"},
-      {ExitCode::kConflict, "conflict: a stale revision or etag, a lost claim"},
+      {ExitCode::kNotAllowed,
+       "not authenticated or not allowed, also a replica or a removal of too much"},
+      {ExitCode::kConflict,
+       "conflict: a stale revision or etag, a model that exists, a lost claim"},
       {ExitCode::kPendingReview, "accepted, but waits for a review; not live"},
       {ExitCode::kInvalid, "validation failed: the request or the data is invalid"},
       {ExitCode::kUnavailable, "the server is unavailable, overloaded or too slow"},
@@ -49,6 +57,9 @@ ExitCode ExitCodeFor(const absl::Status& status) {
   const std::string reason = ReasonOf(status);
   if (Contains(kUsageReasons, reason)) return ExitCode::kUsage;
   if (Contains(kConflictReasons, reason)) return ExitCode::kConflict;
+  if (Contains(kRefusedReasons, reason)) return ExitCode::kNotAllowed;
+  if (Contains(kInvalidReasons, reason)) return ExitCode::kInvalid;
+  if (reason == "UPLOAD_STALLED") return ExitCode::kUnavailable;
   if (reason == kInterruptedReason) return ExitCode::kInterrupted;
   switch (status.code()) {
     case absl::StatusCode::kOk:

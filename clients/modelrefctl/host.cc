@@ -24,6 +24,16 @@ bool Interrupts::WaitFor(absl::Duration duration) {
   return triggered_;
 }
 
+void Interrupts::set_elsewhere(bool elsewhere) {
+  MutexLock lock(&mutex_);
+  elsewhere_ = elsewhere;
+}
+
+bool Interrupts::elsewhere() const {
+  MutexLock lock(&mutex_);
+  return elsewhere_;
+}
+
 InterruptListener::InterruptListener(Interrupts& interrupts, std::function<void()> on_interrupt)
     : interrupts_(interrupts) {
   MutexLock lock(&interrupts_.mutex_);

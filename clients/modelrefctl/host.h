@@ -22,6 +22,9 @@ class Interrupts {
   bool triggered() const ABSL_LOCKS_EXCLUDED(mutex_);
   // Waits for `duration` or until triggered; true in the latter case.
   bool WaitFor(absl::Duration duration) ABSL_LOCKS_EXCLUDED(mutex_);
+  // Ctrl-C is meant for a program that has the terminal, such as an editor.
+  void set_elsewhere(bool elsewhere) ABSL_LOCKS_EXCLUDED(mutex_);
+  bool elsewhere() const ABSL_LOCKS_EXCLUDED(mutex_);
 
  private:
   friend class InterruptListener;
@@ -29,6 +32,7 @@ class Interrupts {
   mutable Mutex mutex_;
   CondVar changed_;
   bool triggered_ ABSL_GUARDED_BY(mutex_) = false;
+  bool elsewhere_ ABSL_GUARDED_BY(mutex_) = false;
   int next_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<int, std::function<void()>> listeners_ ABSL_GUARDED_BY(mutex_);
 };
@@ -51,12 +55,14 @@ struct Terminal {
   bool out = false;  // stdout is a terminal.
   bool err = false;  // stderr is a terminal.
   size_t width = 80;
+  bool in = false;  // stdin is a terminal.
 };
 
 struct Host {
   std::function<std::optional<std::string>(const std::string& name)> variable;
   Sink* out = nullptr;
   Sink* err = nullptr;
+  int in = -1;  // The descriptor of stdin; negative: there is none.
   Terminal terminal;
   Interrupts* interrupts = nullptr;
   Clock* clock = nullptr;

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
@@ -41,10 +42,12 @@ size_t TerminalWidth() {
 
 // Ends the run in order where the command knows how, else at once; a second signal always does.
 void WaitForSignals(sigset_t signals, Interrupts* interrupts) {
-  for (bool first = true;; first = false) {
+  for (bool first = true;;) {
     int number = 0;
     if (sigwait(&signals, &number) != 0) return;
-    if (!first || !interrupts->Trigger()) _exit(static_cast<int>(ExitCode::kInterrupted));
+    if (number == SIGINT && interrupts->elsewhere()) continue;
+    if (!std::exchange(first, false) || !interrupts->Trigger())
+      _exit(static_cast<int>(ExitCode::kInterrupted));
   }
 }
 
@@ -80,7 +83,9 @@ int Main(int argc, char** argv) {
   host.variable = ReadVariable;
   host.out = &out;
   host.err = &err;
-  host.terminal = {isatty(STDOUT_FILENO) != 0, isatty(STDERR_FILENO) != 0, TerminalWidth()};
+  host.terminal = {isatty(STDOUT_FILENO) != 0, isatty(STDERR_FILENO) != 0, TerminalWidth(),
+                   isatty(STDIN_FILENO) != 0};
+  host.in = STDIN_FILENO;
   host.interrupts = interrupts;
   host.clock = &RealClock();
   const int code = Run(std::vector<std::string>(argv + 1, argv + argc), host);

@@ -24,9 +24,10 @@ std::string Bar(uint64_t done, uint64_t total) {
 
 }  // namespace
 
-Progress::Progress(Invocation& invocation, uint64_t total)
+Progress::Progress(Invocation& invocation, uint64_t total, bool beside_output)
     : invocation_(invocation),
-      enabled_(invocation.settings().progress && !invocation.host().terminal.out),
+      enabled_(invocation.settings().progress &&
+               (beside_output || !invocation.host().terminal.out)),
       total_(total),
       next_draw_(enabled_ ? invocation.host().clock->TimeNow() + kFirstDraw
                           : absl::InfiniteFuture()) {}

@@ -8,11 +8,12 @@
 namespace modelref::ctl {
 
 // A line on stderr that shows how far a transfer is, from its first second on. Nothing unless
-// stderr is a terminal, stdout is none, and the user did not switch it off.
+// stderr is a terminal and the user did not switch it off.
 class Progress {
  public:
-  // `total` bytes are expected; 0 when not known.
-  Progress(Invocation& invocation, uint64_t total);
+  // `total` bytes are expected; 0 when not known. Nothing is shown either when stdout is a
+  // terminal, unless `beside_output`: nothing is printed meanwhile.
+  Progress(Invocation& invocation, uint64_t total, bool beside_output = false);
   // Removes the line.
   ~Progress();
   Progress(const Progress&) = delete;

@@ -37,7 +37,9 @@ Json DoubleJson(double value) {
 }
 
 Json BytesJson(const FieldDescriptor& field, const std::string& bytes) {
-  if (field.name() != "json") return ToHex(bytes);
+  const bool is_json =
+      field.name() == "json" || field.name() == "old_value" || field.name() == "new_value";
+  if (!is_json) return ToHex(bytes);
   if (bytes.empty()) return nullptr;
   absl::StatusOr<Json> value = ParseJson(bytes);
   return value.ok() ? *std::move(value) : Json(bytes);

@@ -5,7 +5,8 @@
 //   - field names are those of the proto (snake_case) and fields without presence are always there;
 //   - 64-bit integers are numbers;
 //   - bytes are lower-case hexadecimal (etags, epochs, digests), but
-//   - bytes named "json" are the JSON value they hold, numbers as they were written.
+//   - bytes named "json", "old_value" and "new_value" are the JSON value they hold, numbers as they
+//     were written, null when they are empty.
 // Enums are the names of the proto, durations "1.5s", timestamps RFC 3339 in UTC. Fields with
 // presence (messages, optional, oneof) are left out when they are unset.
 

@@ -15,6 +15,9 @@
 namespace modelref::ctl {
 namespace {
 
+// The deadline ends them.
+constexpr int kUnlimitedRetries = 1'000'000;
+
 constexpr std::array<OutputMode, 7> kAllModes = {
     OutputMode::kTable, OutputMode::kPlain, OutputMode::kWide, OutputMode::kJson,
     OutputMode::kJsonl, OutputMode::kYaml,  OutputMode::kName};
@@ -156,6 +159,11 @@ absl::StatusOr<Settings> ResolveSettings(const CommandLine& line, const Host& ho
       (context.has_value() && context->allow_plaintext_credentials);
   client.call_timeout = settings.timeout.value_or(client.call_timeout);
   client.transfer_timeout = settings.timeout.value_or(client.transfer_timeout);
+  if (line.command->writes) {
+    client.retry.max_attempts = kUnlimitedRetries;
+    client.retry.max_backoff = absl::Seconds(1);
+    client.retry.budget_tokens = kUnlimitedRetries;
+  }
   // Somebody who types wants to hear at once that nothing listens there.
   client.wait_for_ready = false;
   client.user_agent = absl::StrCat("modelrefctl/", Version());
