@@ -133,7 +133,7 @@ class EditSession {
     *request.mutable_options() = options_;
     ASSIGN_OR_RETURN(Client * client, invocation_.client());
     absl::StatusOr<v1::PutModelResponse> response = client->PutModel(request);
-    if (!response.ok()) return WriteError(invocation_, response.status(), options_.request_id());
+    RETURN_IF_ERROR(response.status());
     // With --dry-run the violations are only in the answer.
     RETURN_IF_ERROR(ViolationError(response->validated()));
     return response;

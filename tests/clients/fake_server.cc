@@ -78,6 +78,7 @@ class FakeReference final : public v1::ReferenceService::Service {
   FAKE_STREAM(StreamCategory, stream_category)
   FAKE_STREAM(FetchAllCategories, fetch_all)
   FAKE_UNARY(GetModel, v1, get_model)
+  FAKE_UNARY(BatchGetModels, v1, batch_get_models)
   FAKE_UNARY(ListModels, v1, list_models)
   FAKE_STREAM(GetDelta, get_delta)
   FAKE_UNARY(GetCategoryStatistics, v1, statistics)
@@ -124,6 +125,29 @@ class FakeStatistics final : public v1::StatisticsService::Service {
   Recorder& recorder_;
 };
 
+class FakeWrite final : public v1::WriteService::Service {
+ public:
+  FakeWrite(const FakeHandlers& handlers, Recorder& recorder)
+      : handlers_(handlers), recorder_(recorder) {}
+  FAKE_UNARY(PutModel, v1, put_model)
+  FAKE_UNARY(DeleteModel, v1, delete_model)
+  FAKE_UNARY(WriteModels, v1, write_models)
+  grpc::Status ImportCategory(grpc::ServerContext* context,
+                              grpc::ServerReader<v1::ImportCategoryRequest>* reader,
+                              v1::ImportCategoryResponse* response) override {
+    recorder_.Record(*context);
+    if (!handlers_.import_category) return grpc::Status(grpc::StatusCode::UNIMPLEMENTED, "");
+    std::vector<v1::ImportCategoryRequest> parts(1);
+    while (reader->Read(&parts.back())) parts.emplace_back();
+    parts.pop_back();
+    return ToGrpc(handlers_.import_category(parts, response));
+  }
+
+ private:
+  const FakeHandlers& handlers_;
+  Recorder& recorder_;
+};
+
 class FakeHealth final : public grpc::health::v1::Health::Service {
  public:
   FakeHealth(const FakeHandlers& handlers, Recorder& recorder)
@@ -153,6 +177,7 @@ class FakeServer::Services {
     builder->RegisterService(&watch_);
     builder->RegisterService(&admin_);
     builder->RegisterService(&statistics_);
+    builder->RegisterService(&write_);
     builder->RegisterService(&health_);
   }
   const Recorder& recorder() const { return recorder_; }
@@ -164,6 +189,7 @@ class FakeServer::Services {
   FakeWatch watch_{handlers_, recorder_};
   FakeAdmin admin_{handlers_, recorder_};
   FakeStatistics statistics_{handlers_, recorder_};
+  FakeWrite write_{handlers_, recorder_};
   FakeHealth health_{handlers_, recorder_};
 };
 

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -15,6 +16,7 @@
 #include "modelref/v1/reference.grpc.pb.h"
 #include "modelref/v1/statistics.grpc.pb.h"
 #include "modelref/v1/watch.grpc.pb.h"
+#include "modelref/v1/write.grpc.pb.h"
 
 namespace modelref::testing {
 
@@ -24,6 +26,10 @@ template <typename Request, typename Response>
 using StreamHandler = std::function<absl::Status(const Request&, grpc::ServerContext&,
                                                  grpc::ServerWriter<Response>&)>;
 
+// Gets everything that the client sent, in its order.
+template <typename Request, typename Response>
+using UploadHandler = std::function<absl::Status(const std::vector<Request>&, Response*)>;
+
 // What the server answers. A handler that is not set answers UNIMPLEMENTED. Handlers are called
 // from threads of the server; set them before the first call.
 struct FakeHandlers {
@@ -32,6 +38,7 @@ struct FakeHandlers {
   StreamHandler<v1::StreamCategoryRequest, v1::StreamCategoryResponse> stream_category;
   StreamHandler<v1::FetchAllCategoriesRequest, v1::FetchAllCategoriesResponse> fetch_all;
   UnaryHandler<v1::GetModelRequest, v1::GetModelResponse> get_model;
+  UnaryHandler<v1::BatchGetModelsRequest, v1::BatchGetModelsResponse> batch_get_models;
   UnaryHandler<v1::ListModelsRequest, v1::ListModelsResponse> list_models;
   StreamHandler<v1::GetDeltaRequest, v1::GetDeltaResponse> get_delta;
   UnaryHandler<v1::GetCategoryStatisticsRequest, v1::GetCategoryStatisticsResponse> statistics;
@@ -42,6 +49,10 @@ struct FakeHandlers {
   UnaryHandler<v1::ListHeldEditsRequest, v1::ListHeldEditsResponse> held_edits;
   UnaryHandler<v1::AcceptEditRequest, v1::AcceptEditResponse> accept_edit;
   UnaryHandler<v1::GetStatisticsRequest, v1::GetStatisticsResponse> server_statistics;
+  UnaryHandler<v1::PutModelRequest, v1::PutModelResponse> put_model;
+  UnaryHandler<v1::DeleteModelRequest, v1::DeleteModelResponse> delete_model;
+  UnaryHandler<v1::WriteModelsRequest, v1::WriteModelsResponse> write_models;
+  UploadHandler<v1::ImportCategoryRequest, v1::ImportCategoryResponse> import_category;
   UnaryHandler<grpc::health::v1::HealthCheckRequest, grpc::health::v1::HealthCheckResponse> health;
 };
 

@@ -35,5 +35,14 @@ TEST(ChildCommandTest, FailureIsReportedWithItsStatus) {
               StatusIs(absl::StatusCode::kInternal, HasSubstr("signal 9")));
 }
 
+TEST(ChildCommandTest, AProgramOnTheTerminalGetsItsArgumentAsOneWord) {
+  TempDir dir;
+  const std::string path = dir.PathOf("a 'file' $(x)");
+  ASSERT_THAT(RunOnTerminal("printf %s >", path, false), IsOk());
+  EXPECT_TRUE(dir.Exists("a 'file' $(x)"));
+  EXPECT_THAT(RunOnTerminal("test 1 = 2 -o -f", dir.PathOf("missing"), false),
+              StatusIs(absl::StatusCode::kInternal, HasSubstr("exited with 1")));
+}
+
 }  // namespace
 }  // namespace modelref::ctl

@@ -23,6 +23,8 @@ class CtlRunner {
   CtlRunner() { variables_["HOME"] = "/nonexistent"; }
 
   void SetVariable(const std::string& name, const std::string& value) { variables_[name] = value; }
+  // What commands find on stdin: a descriptor that the test keeps open.
+  void SetInput(int fd) { in_ = fd; }
   void SetTerminal(ctl::Terminal terminal) { terminal_ = terminal; }
   ctl::Interrupts& interrupts() { return interrupts_; }
 
@@ -37,6 +39,7 @@ class CtlRunner {
     };
     host.out = &out;
     host.err = &err;
+    host.in = in_;
     host.terminal = terminal_;
     host.interrupts = &interrupts_;
     host.clock = &RealClock();
@@ -47,6 +50,7 @@ class CtlRunner {
  private:
   std::map<std::string, std::string> variables_;
   ctl::Terminal terminal_;
+  int in_ = -1;
   ctl::Interrupts interrupts_;
 };
 

@@ -40,6 +40,20 @@ TEST(ExitCodesTest, EveryGrpcCodeHasItsExitCode) {
   }
 }
 
+TEST(ExitCodesTest, RefusedWritesAreToldApart) {
+  const auto code_of = [](absl::StatusCode code, const char* reason) {
+    return ExitCodeFor(Error(code, reason, "x"));
+  };
+  for (const char* reason : {"READ_ONLY_REPLICA", "WRITES_NOT_SUPPORTED", "MASS_REMOVAL"}) {
+    EXPECT_EQ(code_of(absl::StatusCode::kFailedPrecondition, reason), ExitCode::kNotAllowed);
+  }
+  for (const char* reason : {"RECORD_TOO_LARGE", "DOCUMENT_TOO_LARGE", "TOO_MANY_OPERATIONS"}) {
+    EXPECT_EQ(code_of(absl::StatusCode::kResourceExhausted, reason), ExitCode::kInvalid);
+  }
+  EXPECT_EQ(code_of(absl::StatusCode::kFailedPrecondition, "WRONG_FORMAT"), ExitCode::kInvalid);
+  EXPECT_EQ(code_of(absl::StatusCode::kAborted, "UPLOAD_STALLED"), ExitCode::kUnavailable);
+}
+
 TEST(ExitCodesTest, OutdatedPositionsAreConflictsWhateverTheirCode) {
   for (const char* reason : {"COMPACTED", "EPOCH_MISMATCH", "REVISION_IN_FUTURE"}) {
     const absl::Status status = Error(absl::StatusCode::kFailedPrecondition, reason, "x");

@@ -14,6 +14,7 @@
 #include "modelref/v1/reference.pb.h"
 #include "modelref/v1/statistics.pb.h"
 #include "modelref/v1/watch.pb.h"
+#include "modelref/v1/write.pb.h"
 #include "tests/testing/paths.h"
 
 namespace modelref::ctl {
@@ -36,6 +37,14 @@ TEST(ProtoJsonTest, BytesAreHexadecimalAndRecordsAreNested) {
   EXPECT_EQ(CanonicalJson(ProtoToJson(record)),
             R"({"name":"a \"b\"","json":{"size":1.50,"big":12345678901234567890},)"
             R"("etag":"00ff"})");
+}
+
+TEST(ProtoJsonTest, ValuesOfDifferencesAreNestedAndAbsentOnesNull) {
+  v1::FieldDiff field;
+  field.set_new_value(R"({"a":1.0})");
+  const JsonObject object = ProtoToObject(field);
+  EXPECT_TRUE(object.Find("old_value")->is_null());
+  EXPECT_EQ(CanonicalJson(*object.Find("new_value")), R"({"a":1.0})");
 }
 
 TEST(ProtoJsonTest, LargeIntegersEnumsTimesAndDurationsAreReadable) {
@@ -74,7 +83,7 @@ std::string DescribeMessages() {
        {v1::ResponseHeader::descriptor()->file(), v1::Model::descriptor()->file(),
         v1::WatchEvent::descriptor()->file(), v1::GetServerInfoResponse::descriptor()->file(),
         v1::GetStatisticsResponse::descriptor()->file(),
-        v1::CategoryMetadata::descriptor()->file()}) {
+        v1::CategoryMetadata::descriptor()->file(), v1::Committed::descriptor()->file()}) {
     for (int i = 0; i < file->message_type_count(); ++i) {
       const auto* message = file->message_type(i);
       if (message->field_count() == 0) continue;
