@@ -59,6 +59,11 @@ class Writer {
     if (!status.ok()) return status;
     return response;
   }
+  absl::Status Delete(const v1::DeleteModelRequest& request) {
+    grpc::ClientContext context;
+    v1::DeleteModelResponse response;
+    return FromGrpcStatus(stub_->DeleteModel(&context, request, &response));
+  }
 
  private:
   std::unique_ptr<v1::WriteService::Stub> stub_;
@@ -254,6 +259,81 @@ TEST_F(ServerWritesTest, AWriteThatWaitsForTheFileFindsItThere) {
     ASSERT_THAT(Writer(servers_[server]->address()).Put(request), IsOk());
     EXPECT_EQ(NamesIn(ImageFile()).count(NewName(server, 0)), 1u);
   }
+}
+
+v1::PutModelRequest PutTo(const std::string& category, const std::string& name,
+                          const std::string& json) {
+  v1::PutModelRequest request;
+  request.set_category(category);
+  request.set_name(name);
+  request.set_json(json);
+  request.mutable_options()->set_durability(v1::DURABILITY_FILE);
+  return request;
+}
+
+TEST(ServerWriteFilesTest, WritesAndDeletesPersistWhateverTheNamesAre) {
+  TempDir data;
+  const std::vector<std::string> names = {"with space", "Ünïcödé 模型 🎨", "a/b\\c", "quote\"s'",
+                                          "100% <&>#?", "plain"};
+  {
+    ServerChild server(data.path());
+    Writer writer(server.address());
+    for (const std::string& name : names) {
+      ASSERT_THAT(writer.Put(PutTo("clip", name, R"({"description":"x"})")), IsOk()) << name;
+    }
+    v1::DeleteModelRequest remove;
+    remove.set_category("clip");
+    remove.set_name("plain");
+    remove.mutable_options()->set_durability(v1::DURABILITY_FILE);
+    ASSERT_THAT(writer.Delete(remove), IsOk());
+    EXPECT_EQ(NamesIn(data.path() + "/clip.json"),
+              std::set<std::string>(names.begin(), names.end() - 1));
+  }
+  ServerChild again(data.path());
+  for (const std::string& name : names) {
+    v1::GetModelRequest request;
+    request.set_category("clip");
+    request.set_name(name);
+    EXPECT_EQ(again.client().GetModel(request).ok(), name != "plain") << name;
+  }
+}
+
+TEST(ServerWriteFilesTest, ALegacyWriteMakesItsFileAndFolderAndTheV2File) {
+  TempDir data;
+  ServerChild server(data.path(), {"--set", "canonical_format=legacy"});
+  const auto info = server.client().GetServerInfo();
+  ASSERT_THAT(info, IsOk());
+  EXPECT_TRUE(info->capabilities().supports_writes());
+  EXPECT_TRUE(info->capabilities().supports_legacy_writes());
+  ASSERT_THAT(Writer(server.address()).Put(PutTo("clip", "c", R"({"type":"clip"})")), IsOk());
+  EXPECT_EQ(NamesIn(data.path() + "/legacy/clip.json"), std::set<std::string>{"c"});
+  EXPECT_EQ(NamesIn(data.path() + "/clip.json"), std::set<std::string>{"c"});
+}
+
+TEST(ServerWriteFilesTest, TheTrailMayBeElsewhere) {
+  TempDir data;
+  TempDir trail;
+  ServerChild server(data.path(), {"--set", "audit.relative_subdir=log"});
+  ASSERT_THAT(Writer(server.address()).Put(PutTo("clip", "c", "{}")), IsOk());
+  EXPECT_TRUE(Eventually(
+      [&] { return ReadFileToString(data.path() + "/log/index.json", 100).ok(); }));
+  TempDir other;
+  ServerChild override(other.path(),
+                       {"--set", absl::StrCat("audit.root_path_override=", trail.path())});
+  ASSERT_THAT(Writer(override.address()).Put(PutTo("clip", "c", "{}")), IsOk());
+  EXPECT_TRUE(Eventually([&] { return ReadFileToString(trail.path() + "/index.json", 100).ok(); }));
+}
+
+TEST(ServerWriteFilesTest, ADirectoryThatIsOnlyReadTakesNoWrites) {
+  TempDir data;
+  data.Write("clip.json", Models(1, 2));
+  ServerChild server(data.path(), {"--mode", "replica", "--offline"});
+  const auto put = Writer(server.address()).Put(PutTo("clip", "c", "{}"));
+  EXPECT_THAT(put, StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(put, HasReason("READ_ONLY_REPLICA"));
+  const auto info = server.client().GetServerInfo();
+  ASSERT_THAT(info, IsOk());
+  EXPECT_FALSE(info->capabilities().supports_writes());
 }
 
 TEST_F(ServerWritesTest, OpenChangesOfAnotherProgramKeepWritesAway) {

@@ -131,6 +131,12 @@ TEST_F(WriteRequestsTest, AnswersAreForgottenAfterADay) {
   EXPECT_EQ(kept, 3);
 }
 
+TEST_F(WriteRequestsTest, ADeleteInAnEmptyCategoryIsAnError) {
+  Start();
+  EXPECT_THAT(calls_->Delete(DeleteRequest("lora", "a")), StatusIs(absl::StatusCode::kNotFound));
+  EXPECT_EQ(server_->store().root()->revision, 0u);
+}
+
 TEST(RequestIdTest, IsAUuidInLowerCase) {
   EXPECT_EQ(ParseRequestId("0B6BB1C8-4D2C-4D67-9A54-5D1F0F2A1B77"), kUuid);
   for (const char* bad : {"", "0b6bb1c8", "0b6bb1c8-4d2c-4d67-9a54-5d1f0f2a1b7g",

@@ -274,6 +274,30 @@ TEST_F(WriteServiceTest, TextModelsAreNormalised) {
               HasReason("BAD_MODEL_NAME"));
 }
 
+TEST_F(WriteServiceTest, ManyWritesOneAfterTheOtherLeaveTheRightSet) {
+  std::set<std::string> expected;
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = absl::StrCat("m", i % 40);
+    if (i % 3 == 2 && expected.count(name) > 0) {
+      ASSERT_THAT(calls_.Delete(DeleteRequest("clip", name)), IsOk());
+      expected.erase(name);
+    } else {
+      ASSERT_THAT(calls_.Put(PutRequest("clip", name, absl::StrCat(R"({"version":")", i, "\"}"))),
+                  IsOk());
+      expected.insert(name);
+    }
+  }
+  std::set<std::string> present;
+  Clip().ForEach([&](const Entry& entry) { present.insert(entry.record->name); });
+  EXPECT_EQ(present, expected);
+}
+
+TEST_F(WriteServiceTest, AV2WriteLeavesTheLegacyDocumentAlone) {
+  CommitTo(server_.store(), Edit(kLegacyClip, {modelref::testing::Put("a", "old")}));
+  ASSERT_THAT(calls_.Put(PutRequest("clip", "a", R"({"version":"2"})")), IsOk());
+  EXPECT_EQ(server_.store().root()->Find(kLegacyClip)->mod_revision, 1u);
+}
+
 TEST_F(WriteServiceTest, ADocumentHasALimit) {
   ServiceFixture::Options options;
   options.writes.limits.document_bytes = 300;
@@ -285,7 +309,7 @@ TEST_F(WriteServiceTest, ADocumentHasALimit) {
   EXPECT_THAT(calls.Put(PutRequest("clip", "a", R"({"x":"y"})")), IsOk());
 }
 
-TEST_F(WriteServiceTest, AServerThatCommitsNothingSaysWhyButValidatesNeither) {
+TEST_F(WriteServiceTest, AServerThatCommitsNothingSaysWhy) {
   ServiceFixture::Options options;
   options.writes.refusal = Error(absl::StatusCode::kFailedPrecondition, "READ_ONLY_REPLICA",
                                  "write to h:1", {.metadata = {{"primary", "h:1"}}});
