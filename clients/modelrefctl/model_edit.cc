@@ -49,12 +49,10 @@ absl::StatusOr<ReadModel> Fetch(Invocation& invocation, v1::Format format) {
 absl::StatusOr<ReadModel> FetchWritable(Invocation& invocation) {
   const v1::Format wanted = invocation.settings().format;
   absl::StatusOr<ReadModel> model = Fetch(invocation, wanted);
+  if (!absl::IsNotFound(model.status()) || wanted != v1::FORMAT_UNSPECIFIED) return model;
   // Categories without a legacy form are written as v2 wherever they are.
-  if (model.ok() || wanted != v1::FORMAT_UNSPECIFIED ||
-      ReasonOf(model.status()) != "DOCUMENT_NOT_FOUND") {
-    return model;
-  }
-  return Fetch(invocation, v1::FORMAT_V2);
+  absl::StatusOr<ReadModel> v2 = Fetch(invocation, v1::FORMAT_V2);
+  return v2.ok() ? std::move(v2) : std::move(model);
 }
 
 std::string TextOf(const JsonObject& record) { return FormatJson(record, JsonStyle{}) + "\n"; }

@@ -1,23 +1,19 @@
 // The commands of modelrefctl that write, against the real modelrefd.
 
 #include <gmock/gmock.h>
-#include <signal.h>
 
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "backends/base/failpoint.h"
 #include "tests/e2e/modelrefctl_child.h"
 #include "tests/e2e/modelrefd_child.h"
-#include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
 
 namespace modelref {
 namespace {
 
-using ::modelref::testing::Child;
 using ::modelref::testing::RunShell;
 using ::modelref::testing::ServerChild;
 using ::modelref::testing::ShellResult;
@@ -179,41 +175,6 @@ TEST_F(ModelrefctlWriteTest, UnderALegacyCanonicalFormatTheLegacyFormIsWritten) 
   EXPECT_EQ(Code("ctl model delete text_generation A/M"), 0);
   EXPECT_EQ(Code("ctl model delete image_generation m"), 0);
   EXPECT_EQ(Code("ctl model get image_generation m --format v2"), 3);
-}
-
-TEST_F(ModelrefctlWriteTest, AServerThatDiesBetweenCommitAndAnswerGetsTheWriteOnce) {
-  if (!FailpointsBuilt()) GTEST_SKIP() << "this build has no failpoints";
-  const std::string address = absl::StrCat("unix:", work_.PathOf("socket"));
-  const auto serve = [&](const std::string& failpoints) {
-    auto server = std::make_unique<Child>(
-        "modelrefd",
-        std::vector<std::string>{"--data-dir", data_.path(), "--listen", address, "--admin-listen",
-                                 "none"},
-        std::vector<std::pair<std::string, std::string>>{{"MODELREF_FAILPOINTS", failpoints}});
-    EXPECT_TRUE(server->WaitForText("err", "server.started")) << server->err();
-    return server;
-  };
-  // What a new directory needs is committed by then.
-  const auto first = serve("");
-  first->Signal(SIGTERM);
-  ASSERT_EQ(first->Wait(), 0);
-  const std::string record = work_.PathOf("record");
-  work_.Write("record", R"({"version":"1"})");
-  for (const bool imports : {false, true}) {
-    std::vector<std::string> arguments = {"model", "put", "clip", "a", "-f", record};
-    if (imports) arguments = {"category", "import", "lora", "-f", work_.PathOf("document")};
-    work_.Write("document", R"({"a":{"version":"1"},"b":{}})");
-    for (const char* flag : {"--server", address.c_str(), "--timeout", "60s", "-o", "json"}) {
-      arguments.emplace_back(flag);
-    }
-    const auto dies = serve("store.after_commit=kill");
-    Child write("modelrefctl", arguments);
-    EXPECT_EQ(dies->Wait(), 128 + SIGKILL);
-    const auto answers = serve("");
-    EXPECT_EQ(write.Wait(), 0) << write.err();
-    EXPECT_THAT(write.out(), HasSubstr("\"changed\": true"));
-    EXPECT_THAT(write.out(), HasSubstr("\"replayed\": true"));
-  }
 }
 
 }  // namespace
