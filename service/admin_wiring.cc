@@ -10,6 +10,7 @@
 #include "service/config.h"
 #include "service/metrics_collectors.h"
 #include "service/metrics_process.h"
+#include "service/server_settings.h"
 #include "service/store/schema.h"
 
 namespace modelref {

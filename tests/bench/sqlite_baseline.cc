@@ -83,8 +83,7 @@ void SqliteBaseline::Update(size_t model) {
             .BindBlob(5, json_)
             .BindBlob(6, json_)
             .Run());
-  Check(Prepared(*database_,
-                 "UPDATE records SET json = ?, etag = ?, mod_revision = ? WHERE id = ?")
+  Check(Prepared(*database_, "UPDATE records SET json = ?, etag = ?, mod_revision = ? WHERE id = ?")
             .BindBlob(1, json_)
             .BindBlob(2, digest_)
             .Bind(3, revision_)
@@ -131,7 +130,8 @@ std::vector<double> AppendAndSync(const std::string& folder, size_t record_bytes
   const SteadyTime start = SteadyClock::now();
   while (SecondsSince(start) < seconds) {
     const SteadyTime begun = SteadyClock::now();
-    if (write(fd, bytes.data(), bytes.size()) < 0 || fdatasync(fd) != 0) Die("cannot write " + path);
+    if (write(fd, bytes.data(), bytes.size()) < 0 || fdatasync(fd) != 0)
+      Die("cannot write " + path);
     micros.push_back(1e6 * SecondsSince(begun));
   }
   close(fd);

@@ -156,10 +156,10 @@ void RunWriteCases(Bench* bench) {
   }
   if (medians.size() < 2) return;
   const double growth = medians.back() / medians.front();
-  bench->report.AddOurs(absl::StrCat("PutModel, 1 writer, p50 at ",
-                                     bench->plan.written_models.back(), " over that at ",
-                                     bench->plan.written_models.front(), " models"),
-                        "times", growth, {Goal::kAtMost, 1.5});
+  bench->report.AddOurs(
+      absl::StrCat("PutModel, 1 writer, p50 at ", bench->plan.written_models.back(),
+                   " over that at ", bench->plan.written_models.front(), " models"),
+      "times", growth, {Goal::kAtMost, 1.5});
 }
 
 }  // namespace modelref::bench

@@ -273,8 +273,8 @@ v1::PutModelRequest PutTo(const std::string& category, const std::string& name,
 
 TEST(ServerWriteFilesTest, WritesAndDeletesPersistWhateverTheNamesAre) {
   TempDir data;
-  const std::vector<std::string> names = {"with space", "Ünïcödé 模型 🎨", "a/b\\c", "quote\"s'",
-                                          "100% <&>#?", "plain"};
+  const std::vector<std::string> names = {"with space", "Ünïcödé 模型 🎨", "a/b\\c",
+                                          "quote\"s'",  "100% <&>#?",     "plain"};
   {
     ServerChild server(data.path());
     Writer writer(server.address());
@@ -315,8 +315,8 @@ TEST(ServerWriteFilesTest, TheTrailMayBeElsewhere) {
   TempDir trail;
   ServerChild server(data.path(), {"--set", "audit.relative_subdir=log"});
   ASSERT_THAT(Writer(server.address()).Put(PutTo("clip", "c", "{}")), IsOk());
-  EXPECT_TRUE(Eventually(
-      [&] { return ReadFileToString(data.path() + "/log/index.json", 100).ok(); }));
+  EXPECT_TRUE(
+      Eventually([&] { return ReadFileToString(data.path() + "/log/index.json", 100).ok(); }));
   TempDir other;
   ServerChild override(other.path(),
                        {"--set", absl::StrCat("audit.root_path_override=", trail.path())});

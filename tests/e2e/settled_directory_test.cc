@@ -72,7 +72,12 @@ TEST(OriginalReaderTest, TellsWhatIsWrong) {
   audit.Write("index.json", "{\n  \"last_event_id\": 1\n}");
   EXPECT_EQ(CheckTrail(audit.path()), "");
   audit.Write("index.json", "{\n  \"last_event_id\": 2\n}");
-  EXPECT_NE(CheckTrail(audit.path()), "");
+  EXPECT_EQ(CheckTrail(audit.path()), "");
+  for (const char* bytes : {"{\n  \"last_event_id\": 0\n}", "{\"last_event_id\": 1}", ""}) {
+    audit.Write("index.json", bytes);
+    EXPECT_NE(CheckTrail(audit.path()), "") << bytes;
+  }
+  audit.Write("index.json", "{\n  \"last_event_id\": 1\n}");
   audit.Write("v2/clip/audit-000001.jsonl", line + line);
   EXPECT_NE(CheckTrail(audit.path()), "");
   EXPECT_NE(CheckNames(audit.path()), "");

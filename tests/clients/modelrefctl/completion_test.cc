@@ -70,7 +70,8 @@ TEST(CompletionTest, EveryCommandAndFlagIsInEveryScript) {
 TEST(CompletionTest, BashOffersCommandsFlagsAndChoices) {
   TempDir dir;
   EXPECT_EQ(Complete(dir, "modelrefctl ca"), "category,");
-  EXPECT_EQ(Complete(dir, "modelrefctl category ''"), "list,get,stats,held,accept,import,");
+  EXPECT_EQ(Complete(dir, "modelrefctl category ''"),
+            "list,get,stats,metadata,held,accept,import,");
   EXPECT_EQ(Complete(dir, "modelrefctl --server localhost:1 category g"), "get,");
   EXPECT_EQ(Complete(dir, "modelrefctl category get --r"), "--raw,--representation,");
   EXPECT_EQ(Complete(dir, "modelrefctl category list -o js"), "json,jsonl,");

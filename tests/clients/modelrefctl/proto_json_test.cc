@@ -82,8 +82,8 @@ std::string DescribeMessages() {
   for (const auto* file :
        {v1::ResponseHeader::descriptor()->file(), v1::Model::descriptor()->file(),
         v1::WatchEvent::descriptor()->file(), v1::GetServerInfoResponse::descriptor()->file(),
-        v1::GetStatisticsResponse::descriptor()->file(),
-        v1::CategoryMetadata::descriptor()->file(), v1::Committed::descriptor()->file()}) {
+        v1::GetStatisticsResponse::descriptor()->file(), v1::CategoryMetadata::descriptor()->file(),
+        v1::Committed::descriptor()->file()}) {
     for (int i = 0; i < file->message_type_count(); ++i) {
       const auto* message = file->message_type(i);
       if (message->field_count() == 0) continue;
