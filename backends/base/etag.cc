@@ -1,5 +1,7 @@
 #include "backends/base/etag.h"
 
+#include <tuple>
+
 namespace modelref {
 namespace {
 
@@ -31,9 +33,9 @@ Etag ChunkHasher::Finish() {
 }
 
 Etag DocumentEtag(const std::vector<Etag>& chunks) {
-  Sha256Hasher hasher;
-  for (const Etag& chunk : chunks) hasher.Update(AsBytes(chunk));
-  return hasher.Finish();
+  static_assert(sizeof(Etag) == std::tuple_size_v<Etag>);
+  const auto* const bytes = reinterpret_cast<const char*>(chunks.data());
+  return Sha256(absl::string_view(bytes, chunks.size() * sizeof(Etag)));
 }
 
 void DocumentEtagBuilder::Add(absl::string_view name, const Etag& record_etag) {
