@@ -77,12 +77,15 @@ struct Client::Impl {
 
   // A call that may be made again: with the same deadline for all attempts.
   template <typename Stub, typename Request, typename Response>
-  absl::StatusOr<Response> Repeat(
-      Stub& stub, grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*),
-      const Request& request, absl::Time deadline, Cancellation* cancellation) {
+  absl::StatusOr<Response> Repeat(Stub& stub,
+                                  grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
+                                                               Response*),
+                                  const Request& request, absl::Time deadline,
+                                  Cancellation* cancellation, bool awaits_server = false) {
     absl::StatusOr<Response> response = Attempt(stub, method, request, deadline, cancellation);
     for (int retry = 0; absl::IsUnavailable(response.status()); ++retry) {
       if (!retrier.WaitToRetry(response.status(), retry, deadline, cancellation)) break;
+      if (awaits_server) connection->AwaitConnected(connection->channel(), deadline, cancellation);
       response = Attempt(stub, method, request, deadline, cancellation);
     }
     if (response.ok()) retrier.RecordSuccess();
@@ -114,7 +117,9 @@ struct Client::Impl {
                                  const Request& request, const CallOptions& call) {
     const absl::Time deadline = CallDeadline(call);
     AwaitServer(deadline, call.cancellation);
-    return Repeat(stub, method, WithRequestId(request), deadline, call.cancellation);
+    // Only the next server, or this one when it is back, can say what became of the write.
+    return Repeat(stub, method, WithRequestId(request), deadline, call.cancellation,
+                  /*awaits_server=*/true);
   }
 
   std::unique_ptr<Connection> connection;

@@ -40,6 +40,7 @@ absl::StatusOr<v1::ImportCategoryResponse> Client::ImportCategory(const v1::Impo
     if (!impl_->retrier.WaitToRetry(response.status(), retry, deadline, call.cancellation)) {
       return response;
     }
+    impl_->connection->AwaitConnected(impl_->connection->channel(), deadline, call.cancellation);
   }
 }
 

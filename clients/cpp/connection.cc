@@ -101,7 +101,12 @@ void Connection::Prepare(absl::Time deadline, grpc::ClientContext* context) cons
 void Connection::AwaitReady(const std::shared_ptr<grpc::Channel>& channel, absl::Time deadline,
                             const Cancellation* cancellation) const {
   if (!options_.wait_for_ready || reached_.load()) return;
-  const absl::Time until = std::min(deadline, clock_->TimeNow() + options_.connect_timeout);
+  AwaitConnected(channel, std::min(deadline, clock_->TimeNow() + options_.connect_timeout),
+                 cancellation);
+}
+
+void Connection::AwaitConnected(const std::shared_ptr<grpc::Channel>& channel, absl::Time until,
+                                const Cancellation* cancellation) const {
   if (cancellation == nullptr) {
     channel->WaitForConnected(absl::ToChronoTime(until));
     return;

@@ -39,6 +39,9 @@ class Connection {
   // none. `cancellation` may be null.
   void AwaitReady(const std::shared_ptr<grpc::Channel>& channel, absl::Time deadline,
                   const Cancellation* cancellation) const;
+  // Waits until there is a connection, or until `until`.
+  void AwaitConnected(const std::shared_ptr<grpc::Channel>& channel, absl::Time until,
+                      const Cancellation* cancellation) const;
   // Waits until somebody listens, or an attempt to connect has failed. Where somebody does, an
   // answer that does not come was lost on its way and is worth repeating the call.
   void NoteWhetherReachable(const std::shared_ptr<grpc::Channel>& channel, absl::Time deadline,

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "backends/base/failpoint.h"
 #include "backends/base/log.h"
 #include "backends/base/status_macros.h"
 #include "service/store/history_reader.h"
@@ -136,6 +137,7 @@ void Writer::Commit(std::shared_ptr<const WritePlan> plan, WriteCall call, Write
   };
   store_.CommitAsync(std::move(request), [commission, done = std::move(done)](
                                              const absl::StatusOr<CommitResult>& result) {
+    FAILPOINT("write.before_answer");
     if (!result.ok()) return done(result.status());
     LogNotConverted(*commission);
     commission->answer.root = result->root;

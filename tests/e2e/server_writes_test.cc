@@ -310,6 +310,45 @@ TEST(ServerWriteFilesTest, ALegacyWriteMakesItsFileAndFolderAndTheV2File) {
   EXPECT_EQ(NamesIn(data.path() + "/clip.json"), std::set<std::string>{"c"});
 }
 
+TEST(ServerWriteFilesTest, AnAnswerThatIsLostInACrashComesFromTheNextServer) {
+  TempDir data;
+  TempDir socket;
+  const std::string address = absl::StrCat("unix:", socket.path(), "/s");
+  const auto serve = [&](const std::string& failpoints) {
+    auto server = std::make_unique<Child>(
+        "modelrefd",
+        std::vector<std::string>{"--data-dir", data.path(), "--listen", address, "--admin-listen",
+                                 "none"},
+        std::vector<std::pair<std::string, std::string>>{{"MODELREF_FAILPOINTS", failpoints}});
+    EXPECT_TRUE(server->WaitForText("err", "server.started")) << server->err();
+    return server;
+  };
+  const auto dies = serve("write.before_answer=kill@3");
+  ClientOptions options;
+  options.address = address;
+  options.call_timeout = absl::Seconds(60);
+  auto client = Client::Create(options);
+  ASSERT_THAT(client, IsOk());
+  std::vector<absl::StatusOr<v1::PutModelResponse>> answers;
+  std::thread writes([&] {
+    for (int i = 0; i < 5; ++i) {
+      v1::PutModelRequest request = PutTo("clip", absl::StrCat("m", i), "{}");
+      request.clear_options();
+      // A second write of the same model would be refused.
+      request.set_mode(v1::WRITE_MODE_CREATE_ONLY);
+      answers.push_back((*client)->PutModel(request));
+    }
+  });
+  EXPECT_EQ(dies->Wait(), 128 + SIGKILL);
+  const auto next = serve("");
+  writes.join();
+  for (size_t i = 0; i < answers.size(); ++i) {
+    ASSERT_THAT(answers[i], IsOk()) << i;
+    EXPECT_EQ(answers[i]->committed().replayed(), i == 2) << i;
+    EXPECT_EQ(answers[i]->committed().position().revision(), i + 1);
+  }
+}
+
 TEST(ServerWriteFilesTest, TheTrailMayBeElsewhere) {
   TempDir data;
   TempDir trail;
