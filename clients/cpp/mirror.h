@@ -58,6 +58,8 @@ struct MirrorStatus {
   size_t pending = 0;    // Known to differ from what is shown.
   // Of the pending ones, those whose last fetch failed, and why.
   std::map<DocumentKey, absl::Status> failures;
+  // How many fetches of each of these failed in a row.
+  std::map<DocumentKey, int> failed_fetches;
   absl::Status last_error;  // Of the watch, or else of a fetch, or else of writing; OK: none.
   // Documents that the server calls stale: it shows the last good content of their source.
   std::set<DocumentKey> stale;

@@ -241,6 +241,7 @@ MirrorStatus Mirror::Core::status() const {
   status.documents = state_.AllShown().size();
   status.pending = state_.pending();
   status.failures = state_.Failures();
+  status.failed_fetches = state_.FailedFetches();
   for (const auto& [key, failure] : status.failures) {
     status.last_error = Annotated(failure, key.ToString());
   }

@@ -289,4 +289,12 @@ std::map<DocumentKey, absl::Status> MirrorState::Failures() const {
   return failures;
 }
 
+std::map<DocumentKey, int> MirrorState::FailedFetches() const {
+  std::map<DocumentKey, int> counts;
+  for (const auto& [key, slot] : slots_) {
+    if (!slot.failure.ok()) counts.emplace(key, slot.failures);
+  }
+  return counts;
+}
+
 }  // namespace modelref

@@ -67,6 +67,8 @@ class MirrorState {
   size_t pending() const;
   // The documents whose last fetch failed, and why.
   std::map<DocumentKey, absl::Status> Failures() const;
+  // How many fetches of these did not bring what was wanted, in a row.
+  std::map<DocumentKey, int> FailedFetches() const;
   // The documents that the server has no more; each once.
   std::set<DocumentKey> TakeRemoved() { return std::exchange(removed_, {}); }
 

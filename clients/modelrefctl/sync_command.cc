@@ -10,6 +10,7 @@
 #include "backends/base/error.h"
 #include "backends/base/mutex.h"
 #include "backends/base/status_macros.h"
+#include "clients/cpp/document_parts.h"
 #include "clients/cpp/mirror.h"
 #include "clients/modelrefctl/commands.h"
 #include "clients/modelrefctl/exit_codes.h"
@@ -73,8 +74,13 @@ MirrorOptions MakeOptions(const Invocation& invocation, SyncInbox* inbox) {
   return options;
 }
 
+// What does not add up may be the fault of the way: it is fetched whole that often before it
+// counts.
+constexpr int kIntegrityFetches = 4;
+
 // Fetching again would not help: somebody has to do something.
-bool IsFinal(const absl::Status& failure) {
+bool IsFinal(const absl::Status& failure, int fetches) {
+  if (ReasonOf(failure) == kIntegrityFailure) return fetches >= kIntegrityFetches;
   switch (failure.code()) {
     case absl::StatusCode::kDataLoss:
     case absl::StatusCode::kPermissionDenied:
@@ -140,7 +146,9 @@ class SyncRun {
       const bool rest_fails =
           status.watch.state == SyncState::kSynced && status.pending == status.failures.size();
       bool final = rest_fails;
-      for (const auto& [key, failure] : status.failures) final = final && IsFinal(failure);
+      for (const auto& [key, failure] : status.failures) {
+        final = final && IsFinal(failure, status.failed_fetches.at(key));
+      }
       if (final) break;
       if (MonotonicClock().TimeNow() < deadline_) continue;
       if (!status.last_error.ok()) return status.last_error;

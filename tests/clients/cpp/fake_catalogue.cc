@@ -253,6 +253,8 @@ absl::Status FakeCatalogue::HoldFetch() {
   bool in_time = true;
   while (faults_.hold_fetches && in_time) in_time = changed_.WaitFor(&mutex_, 2 * kDeadline);
   --counts_.held_now;
+  if (faults_.fetch_error.ok() || faults_.fetch_errors == 0) return absl::OkStatus();
+  if (faults_.fetch_errors > 0) --faults_.fetch_errors;
   return faults_.fetch_error;
 }
 

@@ -46,7 +46,8 @@ class FakeCatalogue {
     int lost_cuts = 0;
     // Fetches read their state, then wait until this is false again.
     bool hold_fetches = false;
-    absl::Status fetch_error;  // Of every fetch, when not OK.
+    absl::Status fetch_error;  // Of fetches, when not OK.
+    int fetch_errors = -1;     // Of so many; -1: of all.
   };
   void Set(const Faults& faults);
   // Ends the streams that are open.

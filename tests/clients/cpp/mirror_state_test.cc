@@ -299,8 +299,10 @@ TEST_F(MirrorStateTest, FailuresAreRepeatedWithGrowingPausesUpToHalfAMinute) {
     now_ = state_.NextDue();
   }
   EXPECT_THAT(state_.Failures().at(kClip), HasReason("UNAVAILABLE"));
+  EXPECT_EQ(state_.FailedFetches().at(kClip), 7);
   Fetch(CopyOf("1", 10));
   EXPECT_TRUE(state_.Failures().empty());
+  EXPECT_TRUE(state_.FailedFetches().empty());
 }
 
 TEST_F(MirrorStateTest, WishOfTheServerToWaitIsRespected) {

@@ -120,6 +120,32 @@ TEST_F(SyncCommandTest, DocumentThatCannotBeHadIsToldAndTheRestIsCopied) {
   EXPECT_EQ(Check().code, 0);
 }
 
+TEST_F(SyncCommandTest, WhatDoesNotAddUpIsFetchedAgainBeforeItIsAnError) {
+  Once();
+  const absl::Status mismatch =
+      Error(absl::StatusCode::kDataLoss, "INTEGRITY_FAILURE", "another etag");
+  catalogue_.Set({.inline_deltas = false, .fetch_error = mismatch, .fetch_errors = 2});
+  catalogue_.Commit("clip", {"a"}, {});
+  const CtlResult healed = Once();
+  EXPECT_EQ(healed.code, 0) << healed.err;
+  EXPECT_EQ(Results(healed), (Lines{"clip written", "esrgan unchanged"}));
+}
+
+TEST_F(SyncCommandTest, WhatNeverAddsUpIsAnErrorAfterSomeFetches) {
+  Once();
+  catalogue_.Set(
+      {.inline_deltas = false,
+       .fetch_error = Error(absl::StatusCode::kDataLoss, "INTEGRITY_FAILURE", "another etag")});
+  catalogue_.Commit("clip", {"a"}, {});
+  const FakeCatalogue::Counts before = catalogue_.counts();
+  const CtlResult result = Once();
+  EXPECT_EQ(result.code, static_cast<int>(ctl::ExitCode::kIntegrity));
+  EXPECT_EQ(Results(result), (Lines{"clip failed", "esrgan unchanged"}));
+  const FakeCatalogue::Counts after = catalogue_.counts();
+  EXPECT_GE(after.deltas + after.transfers - before.deltas - before.transfers, 4);
+  EXPECT_EQ(Check().code, 0) << "the last good one stays";
+}
+
 TEST_F(SyncCommandTest, TimeThatIsUpIsAnError) {
   catalogue_.Set({.hold_fetches = true});
   const CtlResult result = Sync({"--once", dir_.path(), "--timeout", "1s"});
