@@ -114,6 +114,7 @@ StatisticsSources MakeStatisticsSources(const ServerParts& parts) {
   if (parts.data.projector() != nullptr) {
     sources.projector = [&projector = *parts.data.projector()] { return projector.status(); };
   }
+  sources.file_checks = [&sync = parts.data.sync()] { return sync.file_checks(); };
   sources.since = parts.start_time;
   return sources;
 }

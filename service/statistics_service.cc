@@ -68,19 +68,24 @@ void FillStore(const Root& root, v1::StoreStatistics* store) {
   store->set_records_unrepresentable(unrepresentable);
 }
 
-// What the tables say of the history that is kept, and of what waits.
-absl::Status FillHistory(Database& database, v1::StoreStatistics* store) {
-  {
-    ASSIGN_OR_RETURN(Statement query,
-                     database.Prepare("SELECT count(*), sum(revision - first_event + 1), "
-                                      "sum(caller = 'external:file') FROM transactions"));
-    ASSIGN_OR_RETURN(const bool row, query.Step());
-    if (row) {
-      store->set_transactions(query.Unsigned(0));
-      store->set_events(query.Unsigned(1));
-      store->set_edits_imported(query.Unsigned(2));
-    }
-  }
+// Adds the transactions after `counted->revision`.
+absl::Status CountOn(Database& database, CountedHistory* counted) {
+  ASSIGN_OR_RETURN(
+      Statement query,
+      database.Prepare("SELECT count(*), sum(revision - first_event + 1), sum(caller = "
+                       "'external:file'), max(revision) FROM transactions WHERE "
+                       "revision > ?"));
+  query.Bind(1, counted->revision);
+  ASSIGN_OR_RETURN(const bool row, query.Step());
+  if (!row || query.Unsigned(0) == 0) return absl::OkStatus();
+  counted->transactions += query.Unsigned(0);
+  counted->events += query.Unsigned(1);
+  counted->edits_imported += query.Unsigned(2);
+  counted->revision = query.Unsigned(3);
+  return absl::OkStatus();
+}
+
+absl::Status FillHeld(Database& database, v1::StoreStatistics* store) {
   ASSIGN_OR_RETURN(const int64_t held,
                    database.QueryInt("SELECT count(*) FROM held WHERE state = 0 AND kind = 1"));
   // Without a database of its own a store keeps no edits, but tells which documents wait.
@@ -172,6 +177,18 @@ void StatisticsService::Register(MethodTable* methods) {
       {.blocking = true});
 }
 
+absl::Status StatisticsService::FillHistory(Database& database, const Root& root,
+                                            v1::StoreStatistics* store) const {
+  MutexLock lock(&mutex_);
+  // Another epoch may be another history.
+  if (counted_.epoch != root.epoch) counted_ = CountedHistory{root.epoch};
+  RETURN_IF_ERROR(CountOn(database, &counted_));
+  store->set_transactions(counted_.transactions);
+  store->set_events(counted_.events);
+  store->set_edits_imported(counted_.edits_imported);
+  return absl::OkStatus();
+}
+
 absl::StatusOr<v1::GetStatisticsResponse> StatisticsService::GetStatistics() const {
   const RootPtr root = catalogue_.store.root();
   v1::GetStatisticsResponse response;
@@ -186,11 +203,13 @@ absl::StatusOr<v1::GetStatisticsResponse> StatisticsService::GetStatistics() con
   FillStore(*root, store);
   store->set_database_bytes(DatabaseBytes(catalogue_.store));
   const absl::Status counted = catalogue_.store.Query([&](Database& database) -> absl::Status {
-    RETURN_IF_ERROR(FillHistory(database, store));
+    RETURN_IF_ERROR(FillHistory(database, *root, store));
+    RETURN_IF_ERROR(FillHeld(database, store));
     return sources_.projector == nullptr ? absl::OkStatus()
                                          : FillLag(database, sources_.projector(), store);
   });
   RETURN_IF_ERROR(counted);
+  if (sources_.file_checks != nullptr) store->set_file_checks(sources_.file_checks());
   if (sources_.hub != nullptr) FillHub(sources_.hub(), response.mutable_hub());
   if (sources_.rpc != nullptr) {
     const RpcServerStats stats = sources_.rpc();

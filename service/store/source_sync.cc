@@ -1,8 +1,10 @@
 #include "service/store/source_sync.h"
 
+#include <memory>
 #include <utility>
 
 #include "backends/base/status_macros.h"
+#include "service/store/displaced_file.h"
 #include "service/store/file_base.h"
 #include "service/store/store_reader.h"
 
@@ -76,11 +78,38 @@ bool SourceSync::IsKnownVersion(const DocumentKey& key) {
   return asked.ok() && is_known;
 }
 
+bool SourceSync::HasKnownBytes(const DocumentKey& key) {
+  const RootPtr root = store_.root();
+  const DocumentState* state = root->Find(key);
+  if (state == nullptr || !state->known || !backends_.file_paths) return false;
+  const absl::StatusOr<std::string> before = backends_.versions->CurrentVersion(key);
+  if (!before.ok() || before->empty()) return false;
+  const absl::StatusOr<FileDigest> digest = DigestFile(backends_.file_paths->PathOf(key));
+  const absl::StatusOr<std::string> after = backends_.versions->CurrentVersion(key);
+  if (!digest.ok() || !after.ok() || *after != *before) return false;
+  auto is_known = std::make_shared<bool>(false);
+  TransactionRequest request;
+  request.caller = kFileCaller;
+  request.body = [key, sha256 = digest->sha256, version = *after,
+                  is_known](TransactionContext& context) -> absl::Status {
+    *is_known = false;
+    ASSIGN_OR_RETURN(const int64_t id, DocumentId(context.database(), key));
+    ASSIGN_OR_RETURN(std::optional<FileState> file, ReadFileState(context.database(), id));
+    if (!file.has_value() || file->sha256 != sha256) return absl::OkStatus();
+    *is_known = true;
+    file->version = version;
+    return WriteFileState(context.database(), id, *file);
+  };
+  return store_.Commit(std::move(request)).ok() && *is_known;
+}
+
 void SourceSync::Import(const DocumentKey& key, const std::string& caller,
                         FileWatcher::Cause cause) {
   MutexLock import_lock(&import_mutex_);
+  if (cause != FileWatcher::Cause::kRequested) ++file_checks_;
   absl::Status status;
-  if (cause == FileWatcher::Cause::kVersion && IsKnownVersion(key)) {
+  const bool by_version = cause == FileWatcher::Cause::kVersion;
+  if (by_version && (IsKnownVersion(key) || HasKnownBytes(key))) {
     importer_.OfferUnchanged(key);
   } else {
     const RootPtr root = store_.root();

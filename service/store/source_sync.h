@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -62,12 +64,17 @@ class SourceSync {
   void WhileNothingIsImported(const std::function<void()>& work) ABSL_LOCKS_EXCLUDED(import_mutex_);
 
   bool uses_inotify() const { return watcher_.uses_inotify(); }
+  // How many times a file was looked at because something hinted at a change.
+  uint64_t file_checks() const { return file_checks_; }
 
  private:
   SourceImporter::Options ImporterOptions() const;
   FileWatcher::Options WatcherOptions();
   // Whether the file has the version that the store last wrote or imported.
   bool IsKnownVersion(const DocumentKey& key);
+  // Whether it has the bytes of then under another version, as after a restored backup; the store
+  // knows the new version afterwards.
+  bool HasKnownBytes(const DocumentKey& key);
   void Import(const DocumentKey& key, const std::string& caller, FileWatcher::Cause cause)
       ABSL_LOCKS_EXCLUDED(import_mutex_);
   void OnPoll();
@@ -78,6 +85,7 @@ class SourceSync {
   const Options options_;
   SourceImporter importer_;
   FileWatcher watcher_;
+  std::atomic<uint64_t> file_checks_{0};
 
   Mutex import_mutex_;  // From the look at a file until it is imported.
   Mutex mutex_;

@@ -5,6 +5,7 @@
 
 #include <iterator>
 
+#include "absl/strings/str_cat.h"
 #include "service/metrics_collectors.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/status_matchers.h"
@@ -91,6 +92,32 @@ TEST_F(StatisticsServiceTest, TheHistoryAndTheSlowestProjectionAreCounted) {
   EXPECT_EQ(store.edits_imported(), 1u);
   EXPECT_EQ(store.projection_lag(), 2u);
   EXPECT_EQ(store.database_bytes(), 0u) << "it is in memory";
+}
+
+// The tables are not read anew for each answer.
+TEST_F(StatisticsServiceTest, LaterAnswersCountOnFromTheOneBefore) {
+  const StatisticsService service({store_, registry_, Format::kV2, "node-1", clock_, {}}, sources_);
+  for (uint64_t count = 1; count <= 3; ++count) {
+    const std::string name = absl::StrCat("model-", count);
+    DocumentEdit edit;
+    edit.key = {"clip", Format::kV2};
+    edit.changes = {{name, MakeRecord(name, "{}")}};
+    ASSERT_TRUE(store_.Commit(count == 2 ? "external:file" : "test", {edit}).ok());
+    for (int again = 0; again < 2; ++again) {
+      ASSERT_OK_AND_ASSIGN(const v1::GetStatisticsResponse response, service.GetStatistics());
+      EXPECT_EQ(response.store().transactions(), count);
+      EXPECT_EQ(response.store().events(), count);
+      EXPECT_EQ(response.store().edits_imported(), count >= 2 ? 1u : 0u);
+    }
+  }
+  // What was counted is not asked for again.
+  ASSERT_TRUE(store_
+                  .Query([](Database& database) {
+                    return database.Execute("DELETE FROM transactions WHERE revision = 1");
+                  })
+                  .ok());
+  ASSERT_OK_AND_ASSIGN(const v1::GetStatisticsResponse response, service.GetStatistics());
+  EXPECT_EQ(response.store().transactions(), 3u);
 }
 
 TEST_F(StatisticsServiceTest, BackendsKeepTheirOrderAndHistogram) {

@@ -112,6 +112,35 @@ TEST_F(DataDirectoryTest, AnEditThatIsTakenBackInTheEditorIsAnEdit) {
   EXPECT_EQ(dir_.Read("legacy/clip.json"), written);
 }
 
+// As a restored backup has them, or a checkout: the bytes are known, the version is not.
+TEST_F(DataDirectoryTest, FilesWithKnownBytesAreNotParsedAtTheStartAndOthersAre) {
+  const DocumentKey legacy{"clip", Format::kLegacy};
+  dir_.Write("clip.json", R"({"a": {"v": "1"}})");
+  dir_.Write("legacy/clip.json", R"({"a": {"v": "1"}})");
+  {
+    const auto data = Open();
+    ASSERT_THAT(data->projector()->Settle(), IsOk());
+  }
+  const std::string written = dir_.Read("clip.json");
+  const uint64_t revision = [&] {
+    dir_.Write("clip.json", written);  // Another inode and time.
+    const auto data = Open();
+    EXPECT_EQ(data->backends().cache->HasCachedData(kClip), false) << "it was parsed";
+    EXPECT_FALSE(data->store().root()->Find(kClip)->freshness.stale());
+    return data->store().root()->revision;
+  }();
+  // Of the same size, while no server ran.
+  std::string edited = written;
+  edited[edited.find("\"1\"") + 1] = '2';
+  dir_.Write("clip.json", edited);
+  dir_.Write("legacy/clip.json", R"({"a": {"v": "1"}})");
+  const auto data = Open();
+  EXPECT_EQ(data->store().root()->Find(kClip)->document->ToJson(), R"({"a":{"v":"2"}})");
+  EXPECT_EQ(data->store().root()->Find(legacy)->document->ToJson(), R"({"a":{"v":"1"}})");
+  EXPECT_EQ(data->store().root()->revision, revision + 1);
+  EXPECT_GE(data->sync().file_checks(), 2u);
+}
+
 TEST_F(DataDirectoryTest, AnEditOfATableKeepsTheFieldsThatTablesCannotHold) {
   const DocumentKey key{"text_generation", Format::kLegacy};
   const auto data = Open();
