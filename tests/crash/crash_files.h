@@ -33,8 +33,8 @@ std::string HeldText(const std::set<int>& models = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 // Records of each edited file that nobody touches. However long no program looked at a file, and
 // then every own record of its editor may be another one, what is gone must be less than half of
 // it, or the edit would wait. What displaced files set counts as the editor's for 15 minutes.
-inline constexpr int kStableRecords = 100;
-static_assert(kStableRecords > 10 * static_cast<int>(kOwnRecords));
+inline constexpr int kStableRecords = 40;
+static_assert(kStableRecords > 4 * static_cast<int>(kOwnRecords));
 
 // Every file exists before the first server.
 void WriteFirstFiles(const std::string& data_dir);
