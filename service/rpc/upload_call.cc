@@ -77,20 +77,15 @@ void UploadCall::OnRead(bool ok) {
       reply.Send(taken.ok() ? absl::StatusOr<grpc::ByteBuffer>(grpc::ByteBuffer()) : taken);
     });
   }
-  // The end of what is sent, or of the peer: of that gRPC's word is under way, before our own.
-  confirming_end_ = true;
-  ExpectReply().Send(grpc::ByteBuffer());
-}
-
-RawReply UploadCall::ExpectReply() {
-  executing_ = true;
-  ReplyReceiver* const receiver = this;
-  reply_slot_ = std::make_shared<ReplySlot>(queue_->mailbox(), receiver);
-  return RawReply(reply_slot_);
+  ended_ = true;
+  Execute([sink = sink_](const RawReply& reply) { sink->Finish(reply); });
 }
 
 void UploadCall::Execute(std::function<void(const RawReply&)> work) {
-  const RawReply reply = ExpectReply();
+  executing_ = true;
+  ReplyReceiver* const receiver = this;
+  reply_slot_ = std::make_shared<ReplySlot>(queue_->mailbox(), receiver);
+  const RawReply reply(reply_slot_);
   const absl::Status submitted =
       state_->executor->Submit([reply, work = std::move(work)] { work(reply); });
   if (!submitted.ok()) reply.Send(submitted);
@@ -99,10 +94,6 @@ void UploadCall::Execute(std::function<void(const RawReply&)> work) {
 void UploadCall::OnReply(absl::StatusOr<grpc::ByteBuffer> answer) {
   executing_ = false;
   if (grpc_done_) return DeleteIfOver();
-  if (std::exchange(confirming_end_, false)) {
-    ended_ = true;
-    return Execute([sink = sink_](const RawReply& reply) { sink->Finish(reply); });
-  }
   if (ended_ || !answer.ok()) return Answer(std::move(answer));
   request_.Clear();
   ReadNext();

@@ -32,8 +32,6 @@ class UploadCall final : public Call, private TimerTarget, private ReplyReceiver
 
   absl::Status Open();
   void ReadNext();
-  // Where OnReply is to come from.
-  RawReply ExpectReply();
   // Has the sink do something on the executor; OnReply follows.
   void Execute(std::function<void(const RawReply&)> work);
   void Answer(absl::StatusOr<grpc::ByteBuffer> answer);
@@ -49,7 +47,6 @@ class UploadCall final : public Call, private TimerTarget, private ReplyReceiver
   std::shared_ptr<ReplySlot> reply_slot_;  // Of what the executor does now.
   bool reading_ = false;
   bool executing_ = false;  // The sink, the request or the context is in use elsewhere.
-  bool confirming_end_ = false;
   bool ended_ = false;  // The peer has sent everything.
   bool answered_ = false;
   bool sending_ = false;

@@ -21,7 +21,7 @@ class UploadSink {
   // One message. An error ends the call with it.
   virtual absl::Status Take(const grpc::ByteBuffer& message) = 0;
   // The peer has sent everything; the answer may come later, also after the sink is gone. A peer
-  // that leaves at this moment may not be noticed.
+  // that leaves while none of its messages is being taken may look like one that has sent all.
   virtual void Finish(RawReply reply) = 0;
 };
 

@@ -147,7 +147,8 @@ std::string CheckTrail(const std::string& audit_root) {
 
 std::string CheckNames(const std::string& data_dir) {
   static const auto& known = *new std::regex(
-      R"re((legacy/)?[a-z0-9_]+\.json|legacy/models\.csv|meta/(v2|legacy)/[a-z0-9_]+_metadata\.json|)re"
+      R"re((legacy/)?[a-z0-9_]+\.json|legacy/models\.csv|)re"
+      R"re(meta/(v2|legacy)/[a-z0-9_]+_metadata\.json|)re"
       R"re(audit/index\.json|audit/(v2|legacy)/[a-z0-9_]+/audit-[0-9]{6}\.jsonl)re");
   for (auto it = fs::recursive_directory_iterator(data_dir); it != fs::end(it); ++it) {
     if (it->path().filename() == ".modelref") {

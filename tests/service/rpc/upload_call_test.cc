@@ -46,9 +46,11 @@ class JoiningSink final : public UploadSink {
   struct Counts {
     std::atomic<int> made{0};
     std::atomic<int> gone{0};
+    std::atomic<int> begun{0};
     std::atomic<int> taken{0};
     std::atomic<int> finished{0};
     Gate* hold = nullptr;  // Waited for by Take.
+    std::atomic<const CallContext*> context{nullptr};
   };
 
   explicit JoiningSink(Counts* counts) : counts_(counts) { ++counts_->made; }
@@ -57,6 +59,7 @@ class JoiningSink final : public UploadSink {
   absl::Status Take(const grpc::ByteBuffer& message) override {
     Text text;
     RETURN_IF_ERROR(ParseMessage(message, &text));
+    ++counts_->begun;
     if (counts_->hold != nullptr) counts_->hold->Wait();
     ++counts_->taken;
     if (text.value() == "bad") return Error(absl::StatusCode::kInvalidArgument, "BAD", "bad");
@@ -82,6 +85,7 @@ class UploadCallTest : public ::testing::Test {
               kMethod, {},
               [this](const CallContext& context) -> absl::StatusOr<std::unique_ptr<UploadSink>> {
                 EXPECT_TRUE(context.is_stream());
+                counts_.context = &context;
                 if (refuse_) return Error(absl::StatusCode::kUnavailable, "REFUSED", "not now");
                 return std::make_unique<JoiningSink>(&counts_);
               });
@@ -132,9 +136,10 @@ TEST_F(UploadCallTest, ACancelledUploadIsNeverFinished) {
   StartServer();
   TestUpload upload(server_->channel());
   ASSERT_TRUE(upload.Write("a"));
-  ASSERT_TRUE(Eventually([this] { return counts_.made == 1; }));
+  ASSERT_TRUE(Eventually([this] { return counts_.begun == 1; }));
   upload.Cancel();
   EXPECT_EQ(upload.Finish().status().code(), absl::StatusCode::kCancelled);
+  EXPECT_TRUE(Eventually([this] { return counts_.context.load()->IsCancelled(); }));
   hold.Open();
   EXPECT_TRUE(Eventually([this] { return counts_.gone == 1; }));
   EXPECT_EQ(counts_.finished, 0);
