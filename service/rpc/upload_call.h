@@ -47,7 +47,7 @@ class UploadCall final : public Call, private TimerTarget, private ReplyReceiver
   std::shared_ptr<ReplySlot> reply_slot_;  // Of what the executor does now.
   bool reading_ = false;
   bool executing_ = false;  // The sink, the request or the context is in use elsewhere.
-  bool ended_ = false;  // The peer has sent everything.
+  bool ended_ = false;      // The peer has sent everything.
   bool answered_ = false;
   bool sending_ = false;
 };
