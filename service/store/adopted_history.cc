@@ -93,7 +93,8 @@ std::vector<RecordPtr> EntriesOf(const DocumentKey& key, const RecordPtr& record
 }
 
 absl::StatusOr<AdoptedTrail> ReadAdoptedTrail(const std::string& root,
-                                              const std::set<DocumentKey>& keys) {
+                                              const std::set<DocumentKey>& keys,
+                                              AdoptedSeries series) {
   std::map<DocumentKey, DocumentReplay> replays;
   std::map<DocumentKey, int64_t> seconds;
   const auto visit = [&](const AuditEvent& event) {
@@ -104,7 +105,16 @@ absl::StatusOr<AdoptedTrail> ReadAdoptedTrail(const std::string& root,
     return true;
   };
   AdoptedTrail trail;
-  ASSIGN_OR_RETURN(trail.stats, ReadAudit(root, {}, visit));
+  if (series == AdoptedSeries::kAll) {
+    ASSIGN_OR_RETURN(trail.stats, ReadAudit(root, {}, visit));
+  } else {
+    for (const DocumentKey& key : keys) {
+      const AuditFilter filter{.domains = {key.format}, .categories = {key.category}};
+      ASSIGN_OR_RETURN(const AuditReadStats stats, ReadAudit(root, filter, visit));
+      trail.stats.unreadable_lines += stats.unreadable_lines;
+      trail.stats.max_event_id = std::max(trail.stats.max_event_id, stats.max_event_id);
+    }
+  }
   for (auto& [key, replay] : replays) {
     AdoptedHistory history = Finish(key, std::move(replay).Finish());
     history.time = absl::FromUnixSeconds(seconds[key]);

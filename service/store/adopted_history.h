@@ -28,10 +28,14 @@ struct AdoptedTrail {
   AuditReadStats stats;
 };
 
+// Whose lines are read: a trail may be as large as the whole history.
+enum class AdoptedSeries { kAll, kOfKeys };
+
 // Replays the trail at `root` for the documents of `keys`. text_generation's legacy document has
 // the three entries of each base record. Errors as ReadAudit.
 absl::StatusOr<AdoptedTrail> ReadAdoptedTrail(const std::string& root,
-                                              const std::set<DocumentKey>& keys);
+                                              const std::set<DocumentKey>& keys,
+                                              AdoptedSeries series = AdoptedSeries::kAll);
 
 // Null for a record that we cannot represent.
 RecordPtr RecordOfReplay(const ReplayedRecord& record);

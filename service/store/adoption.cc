@@ -165,7 +165,9 @@ absl::StatusOr<AdoptionReport> AdoptDirectory(const std::vector<DocumentKey>& ke
   ASSIGN_OR_RETURN(const std::set<DocumentKey> unknown, ListUnknown(*database));
   AdoptedTrail trail;
   if (!unknown.empty()) {
-    ASSIGN_OR_RETURN(trail, ReadAdoptedTrail(options.audit_root, unknown));
+    // Ids begin above those of every line there is; later only what is still unknown may have come.
+    const AdoptedSeries series = head.has_value() ? AdoptedSeries::kOfKeys : AdoptedSeries::kAll;
+    ASSIGN_OR_RETURN(trail, ReadAdoptedTrail(options.audit_root, unknown, series));
   }
   report.unreadable_lines = trail.stats.unreadable_lines;
   report.trail.last_event_id = std::max(report.trail.last_event_id, trail.stats.max_event_id);

@@ -23,6 +23,7 @@ struct Plan {
   int fan_out_rounds = 15;
   size_t huge_models = 100'000;
   std::vector<size_t> written_models = {100, 10'000, 100'000};
+  int write_rounds = 21;
   int list_calls = 1'000;
   int starts = 7;
 

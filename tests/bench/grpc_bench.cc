@@ -116,6 +116,7 @@ Plan Plan::Quick() {
   plan.idle_calls = 12;
   plan.fan_out_rounds = 5;
   plan.list_calls = 300;
+  plan.write_rounds = 5;
   plan.starts = 3;
   return plan;
 }
@@ -131,6 +132,7 @@ Plan Plan::Smoke() {
   plan.fan_out_rounds = 1;
   plan.huge_models = 2'000;
   plan.written_models = {100};
+  plan.write_rounds = 1;
   plan.list_calls = 5;
   plan.starts = 1;
   return plan;

@@ -87,7 +87,7 @@ class WriteBench {
   double MeasureLatency() {
     Rounds p50, p99;
     std::vector<double> all;
-    for (int round = 0; round < bench_.plan.rounds; ++round) {
+    for (int round = 0; round < bench_.plan.write_rounds; ++round) {
       const LoopResult ours = Write(1, true);
       const std::vector<double> disk = AppendAndSync(folder_, kRecordBytes, 1, bench_.plan.seconds);
       if (ours.micros.empty() || disk.empty()) continue;
@@ -107,7 +107,7 @@ class WriteBench {
   // How many a second several writers get done, beside the engine with the same groups.
   void MeasureRate(int writers) {
     Rounds rates;
-    for (int round = 0; round < bench_.plan.rounds; ++round) {
+    for (int round = 0; round < bench_.plan.write_rounds; ++round) {
       for (const bool is_ours : {round % 2 == 0, round % 2 != 0}) {
         if (is_ours) {
           const LoopResult ours = Write(writers, false);

@@ -136,6 +136,16 @@ class AdoptionTest : public ::testing::Test {
   std::unique_ptr<Store> store_;
 };
 
+TEST_F(AdoptionTest, ALaterStartReadsOnlyTheTrailOfWhatIsStillUnknown) {
+  dir_.Write("clip.json", R"({"a":{"name":"a"}})");
+  WriteAudit("not a line\n");
+  EXPECT_EQ(Adopt().unreadable_lines, 1u);
+  // The other categories have no files and stay unknown; clip's trail may be huge.
+  EXPECT_EQ(Adopt().unreadable_lines, 0u);
+  WriteAudit("no line either\n", "miscellaneous");
+  EXPECT_EQ(Adopt().unreadable_lines, 1u);
+}
+
 TEST_F(AdoptionTest, AnEmptyDirectoryHasNothingToTakeOver) {
   const AdoptionReport report = AdoptAndOpen();
   EXPECT_EQ(report.documents, 0u);
