@@ -81,6 +81,7 @@ absl::Status Decide(Commission& commission, TransactionContext& context) {
         FillEarlier(context.database(), context.base(), revision, &commission.committed));
   }
   for (DocumentEdit& edit : evaluation.edits) RETURN_IF_ERROR(context.Edit(std::move(edit)));
+  FAILPOINT("write.after_decision");
   return absl::OkStatus();
 }
 
@@ -99,8 +100,10 @@ absl::Status Conclude(Commission& commission, Database& database, const CommitRe
   commission.answer.changed = evaluation.changed;
   commission.answer.bytes = commission.encode(evaluation, committed);
   if (commission.call.request.id.empty()) return absl::OkStatus();
-  return KeepAnswer(database, commission.call.request, commission.call.body,
-                    commission.answer.bytes, result.root->time);
+  RETURN_IF_ERROR(KeepAnswer(database, commission.call.request, commission.call.body,
+                             commission.answer.bytes, result.root->time));
+  FAILPOINT("write.after_ledger");
+  return absl::OkStatus();
 }
 
 void LogNotConverted(const Commission& commission) {
@@ -141,6 +144,7 @@ void Writer::Commit(std::shared_ptr<const WritePlan> plan, WriteCall call, Write
     if (!result.ok()) return done(result.status());
     LogNotConverted(*commission);
     commission->answer.root = result->root;
+    FAILPOINT("write.before_answer");
     done(std::move(commission->answer));
   });
 }

@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
+#include "tests/crash/writing_crew.h"
 
 namespace modelref::testing {
 namespace {
@@ -63,11 +64,14 @@ void WriteFirstFiles(const std::string& data_dir) {
     std::ofstream(path) << StableText();
   }
   std::ofstream(data_dir + "/gfpgan.json") << HeldText();
+  const std::string table = data_dir + "/legacy/models.csv";
+  if (!std::filesystem::exists(table)) std::ofstream(table) << TableWithRepeatedNames();
 }
 
 std::map<std::string, bool> ReadFiles(const std::string& data_dir) {
   std::map<std::string, bool> files;
-  for (const char* file : {"safety_checker.json", "blip.json", "legacy/blip.json", "gfpgan.json"}) {
+  for (const char* file : {"safety_checker.json", "blip.json", "legacy/blip.json", "gfpgan.json",
+                           "legacy/models.csv"}) {
     files[absl::StrCat(data_dir, "/", file)] = true;
   }
   for (const Edited& edited : EditedFiles()) {

@@ -1,5 +1,6 @@
 // Real servers that die at every failpoint and at any moment, on one directory, while people edit
-// its files, commit, import, watch and read: nothing acknowledged or seen is lost.
+// its files, write through the service, commit, import, watch and read: nothing acknowledged or
+// seen is lost, and nothing is done twice.
 //
 // MODELREF_CRASH_ROUNDS=N and MODELREF_SEED=N choose how long and which: round i has the seed N +
 // i, which chooses what everybody does and where programs die; when they do it the system decides.
@@ -67,20 +68,17 @@ std::string Again(const CrashRun& run, uint64_t seed) {
                       " MODELREF_CRASH_SERVERS='", absl::StrJoin(run.servers(), "|"), "'");
 }
 
-TEST(CrashRoundsTest, NothingAcknowledgedOrSeenIsLostWhenServersAreKilled) {
-  if (!FailpointsBuilt()) GTEST_SKIP() << "this build has no failpoints";
-  const uint64_t rounds = NumberFromEnvironment("MODELREF_CRASH_ROUNDS", 100);
+// `rounds` of them, and as many more as it takes until somebody died everywhere, if `meets_all`.
+void RunRounds(uint64_t rounds, bool meets_all, const CrashRun::Options& options) {
   const uint64_t seed = NumberFromEnvironment("MODELREF_SEED", 20261121);
   std::printf("MODELREF_CRASH_ROUNDS=%llu MODELREF_SEED=%llu\n",
               static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(seed));
   TempDir dir;
   const char* kept = std::getenv("MODELREF_CRASH_DIR");
-  const CrashRun::Options options = OptionsOfEnvironment();
-  const bool meets_all = rounds >= 100 && options.servers.empty();
   CrashRun run(kept == nullptr ? dir.path() : kept, options);
   Progress progress(rounds);
   uint64_t round = 0;
-  for (; round < rounds && !HasFailure(); ++round) {
+  for (; round < rounds && !::testing::Test::HasFailure(); ++round) {
     progress.Tell(round);
     const bool is_thorough = round < 10 || round % 10 == 9 || round + 1 == rounds;
     const auto depth = is_thorough ? CrashRun::Depth::kThorough : CrashRun::Depth::kQuick;
@@ -88,15 +86,31 @@ TEST(CrashRoundsTest, NothingAcknowledgedOrSeenIsLostWhenServersAreKilled) {
         << "in round " << round << "; " << Again(run, seed + round);
   }
   // Chance may have left out a point.
-  for (int extra = 0; meets_all && extra < 30 && !HasFailure(); ++extra) {
+  for (int extra = 0; meets_all && extra < 30 && !::testing::Test::HasFailure(); ++extra) {
     if (run.plan().Missing().empty()) break;
     const uint64_t own = seed + round++;
     EXPECT_EQ(run.RunRound(own, CrashRun::Depth::kQuick), "") << Again(run, own);
   }
   std::printf("%s\n", run.Summary().c_str());
   std::fflush(stdout);
-  if (!meets_all || HasFailure()) return;
+  if (!meets_all || ::testing::Test::HasFailure()) return;
   EXPECT_EQ(absl::StrJoin(run.plan().Missing(), " "), "") << "nobody died at these points";
+}
+
+TEST(CrashRoundsTest, NothingAcknowledgedOrSeenIsLostWhenServersAreKilled) {
+  if (!FailpointsBuilt()) GTEST_SKIP() << "this build has no failpoints";
+  const uint64_t rounds = NumberFromEnvironment("MODELREF_CRASH_ROUNDS", 80);
+  const CrashRun::Options options = OptionsOfEnvironment();
+  RunRounds(rounds, rounds >= 80 && options.servers.empty(), options);
+}
+
+// A quarter as many.
+TEST(CrashRoundsTest, NothingIsLostUnderALegacyCanonicalFormatEither) {
+  if (!FailpointsBuilt()) GTEST_SKIP() << "this build has no failpoints";
+  const uint64_t rounds = NumberFromEnvironment("MODELREF_CRASH_ROUNDS", 80);
+  CrashRun::Options options = OptionsOfEnvironment();
+  options.canonical = Format::kLegacy;
+  RunRounds((rounds + 3) / 4, false, options);
 }
 
 }  // namespace

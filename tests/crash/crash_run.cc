@@ -44,8 +44,11 @@ std::string Waiting(Client& client, const DocumentKey& key) {
 CrashRun::CrashRun(std::string data_dir, Options options)
     : data_dir_(std::move(data_dir)),
       options_(std::move(options)),
+      flags_({"--canonical-format", options_.canonical == Format::kV2 ? "v2" : "legacy"}),
       user_(data_dir_ + "/.modelref", CommittedKeys(), sightings_),
-      importer_(data_dir_) {
+      importer_(data_dir_),
+      writers_(data_dir_, options_.canonical, sightings_),
+      followers_(data_dir_, flags_, sightings_) {
   WriteFirstFiles(data_dir_);
   for (const Edited& edited : EditedFiles()) {
     editors_.push_back(
@@ -71,6 +74,7 @@ void CrashRun::Reseed(uint64_t seed) {
   plan_.Reseed(seeds());
   user_.Reseed(seeds());
   importer_.Reseed(seeds());
+  writers_.Reseed(seeds());
   holding_.seed(seeds());
   for (const auto& editor : editors_) editor->Reseed(seeds());
 }
@@ -97,6 +101,9 @@ void CrashRun::StartWork() {
   Repeat(absl::Milliseconds(1 + plan_.random()() % 30), [this] {
     if (!user_.Commit()) sightings_.Complain(absl::StrCat("commit: ", user_.failure().ToString()));
   });
+  for (WritingUser& writer : writers_.users()) {
+    Repeat(absl::Milliseconds(1 + plan_.random()() % 30), [&writer] { writer.Write(); });
+  }
   // Not before somebody knows what there was to remove.
   if (rounds_ > 1) Repeat(absl::Milliseconds(150), [this] { RemoveMostModels(); });
   const std::string failpoints = plan_.random()() % 2 == 0 ? plan_.NextImport() : "";
@@ -127,7 +134,7 @@ void CrashRun::RunServer(const CrashPlan::Crash& crash) {
   Pause(options_.away);
   nobody_looks_ = false;
   const absl::Time begin = RealClock().TimeNow();
-  CrashServer server(data_dir_, crash.failpoints);
+  CrashServer server(data_dir_, crash.failpoints, flags_);
   const auto stop = [&] { return !server.IsRunning(); };
   std::vector<std::thread> watching;
   if (server.WaitUntilServing()) {
@@ -135,12 +142,16 @@ void CrashRun::RunServer(const CrashPlan::Crash& crash) {
     for (const auto& observer : observers_) {
       watching.emplace_back([&] { observer->Watch(*server.client(), stop); });
     }
+    writers_.servers().Add(server.NewClient());
+    followers_.Start(plan_.random(), writers_.servers());
     server.WaitUntilDead(life);
   }
   if (server.IsRunning()) server.Kill();
   for (std::thread& thread : watching) thread.join();
   plan_.Learn(crash, server.KilledAt());
-  absl::StrAppend(&log_, "--- a server with ", crash.failpoints, "\n", server.log());
+  absl::StrAppend(&log_, "--- a server with ", crash.failpoints, "\n", server.log(),
+                  followers_.Kill(plan_.random()));
+  writers_.servers().Clear();
 }
 
 std::string CrashRun::RunRound(uint64_t seed, Depth depth) {
@@ -160,8 +171,10 @@ std::string CrashRun::RunRound(uint64_t seed, Depth depth) {
 }
 
 std::string CrashRun::Verify() {
-  CrashServer server(data_dir_, "");
+  CrashServer server(data_dir_, "", flags_);
   if (!server.WaitUntilServing()) return "the server does not start: " + server.log();
+  const std::string unanswered = writers_.Settle(*server.client());
+  if (!unanswered.empty()) return unanswered + server.log();
   const absl::Time begin = RealClock().TimeNow();
   std::string wrong = FirstFault(*server.client());
   while (!wrong.empty() && RealClock().TimeNow() < begin + kDeadline && server.IsRunning()) {
@@ -177,7 +190,14 @@ std::string CrashRun::Verify() {
   } else {
     server.Kill();
   }
-  absl::StrAppend(&wrong, CheckHistory(data_dir_, sightings_));
+  absl::StrAppend(&wrong, CheckAtRest());
+  checking_ += RealClock().TimeNow() - settled;
+  if (!wrong.empty()) std::printf("%s--- the last server\n%s", log_.c_str(), server.log().c_str());
+  return wrong;
+}
+
+std::string CrashRun::CheckAtRest() {
+  std::string wrong = CheckHistory(data_dir_, sightings_) + writers_.CheckHistory();
   if (is_thorough_) absl::StrAppend(&wrong, CheckAudit(data_dir_), CheckByCommands(data_dir_));
   for (const std::string& complaint : sightings_.complaints()) {
     absl::StrAppend(&wrong, complaint, "\n");
@@ -185,10 +205,7 @@ std::string CrashRun::Verify() {
   for (const std::string& complaint : reader_->complaints()) {
     absl::StrAppend(&wrong, complaint, "\n");
   }
-  absl::StrAppend(&wrong, importer_.failure());
-  checking_ += RealClock().TimeNow() - settled;
-  if (!wrong.empty()) std::printf("%s--- the last server\n%s", log_.c_str(), server.log().c_str());
-  return wrong;
+  return wrong + importer_.failure();
 }
 
 std::string CrashRun::FirstFault(Client& client) {
@@ -213,7 +230,8 @@ std::string CrashRun::CheckExpected(Client& client) {
   for (int i = 0; i < kHeldModels; ++i) held[HeldName(i)] = CrashRecord(HeldName(i), 1);
   const auto kept = ServedRecords(client, HeldKey());
   if (!kept.ok() || *kept != held) return "an edit that must wait was taken";
-  return CheckImports(client);
+  const std::string lost_import = CheckImports(client);
+  return lost_import.empty() ? writers_.CheckServed(client) : lost_import;
 }
 
 std::string CrashRun::CheckEdits(Client& client) {
@@ -251,9 +269,10 @@ std::string CrashRun::CheckImports(Client& client) {
 
 std::string CrashRun::Summary() const {
   std::string summary = absl::StrCat(
-      rounds_, " rounds, ", starts_, " servers killed, ", user_.acknowledged(), " commits and ",
-      importer_.acknowledged(), " imports acknowledged, ", sightings_.versions().size(),
-      " versions seen, ", reader_->reads(), " reads of files, ");
+      rounds_, " rounds, ", starts_, " servers and ", followers_.count(), " beside them killed, ",
+      writers_.Summary(), ", ", user_.acknowledged(), " commits and ", importer_.acknowledged(),
+      " imports acknowledged, ", sightings_.versions().size(), " versions seen, ", reader_->reads(),
+      " reads of files, ");
   uint64_t resumed = 0;
   for (const auto& observer : observers_) resumed += observer->resumed();
   absl::StrAppend(&summary, resumed, " streams resumed, slowest start ",

@@ -11,9 +11,11 @@
 #include "tests/crash/crash_plan.h"
 #include "tests/crash/crash_server.h"
 #include "tests/crash/file_reader.h"
+#include "tests/crash/followers.h"
 #include "tests/crash/hand_editor.h"
 #include "tests/crash/importing_user.h"
 #include "tests/crash/observer.h"
+#include "tests/crash/writing_crew.h"
 
 namespace modelref::testing {
 
@@ -27,6 +29,7 @@ class CrashRun {
     std::vector<std::string> servers;
     // How long everybody works before each of them while no program looks at the files.
     absl::Duration away;
+    Format canonical = Format::kV2;
   };
   CrashRun(std::string data_dir, Options options);
   ~CrashRun();
@@ -55,17 +58,22 @@ class CrashRun {
   std::string CheckExpected(Client& client);
   std::string CheckEdits(Client& client);
   std::string CheckImports(Client& client);
+  // What is wrong on a directory at rest, or was complained about.
+  std::string CheckAtRest();
   void RemoveMostModels();
   // Runs `step` again and again on a thread of its own while there is work.
   void Repeat(absl::Duration pause, std::function<void()> step);
 
   const std::string data_dir_;
   const Options options_;
+  const std::vector<std::string> flags_;  // Of all servers.
   CrashPlan plan_;
   Sightings sightings_;
   std::vector<std::unique_ptr<HandEditor>> editors_;
   CommittingUser user_;
   ImportingUser importer_;
+  WritingCrew writers_;
+  Followers followers_;
   std::mt19937_64 holding_;
   std::vector<std::unique_ptr<Observer>> observers_;
   std::unique_ptr<FileReader> reader_;

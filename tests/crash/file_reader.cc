@@ -4,8 +4,10 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backends/base/json.h"
+#include "backends/convert/text_csv.h"
 #include "tests/crash/pause.h"
 
 namespace modelref::testing {
@@ -19,6 +21,10 @@ std::string Fault(const std::string& path, bool must_be_whole) {
   if (!file) return absl::StrCat(path, " could not be opened");
   const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   if (!must_be_whole) return "";
+  if (absl::EndsWith(path, ".csv")) {
+    const absl::StatusOr<ModelsCsv> table = ParseModelsCsv(text);
+    return table.ok() && table->rejected == 0 ? "" : path + " is no whole table: " + text;
+  }
   const absl::StatusOr<Json> json = ParseJson(text);
   return json.ok()
              ? ""

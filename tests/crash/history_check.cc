@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "audit/reader.h"
 #include "audit/replay.h"
@@ -118,7 +119,12 @@ absl::Status CheckAllAudit(const std::string& data_dir) {
                   }).status());
   if (!is_unique) return Wrong("an audit id came twice");
   ASSIGN_OR_RETURN(const std::unique_ptr<Database> database, OpenReader(data_dir));
-  ASSIGN_OR_RETURN(const int64_t events, database->QueryInt("SELECT count(*) FROM events"));
+  // The entries of the backends follow from those of the models and have no lines (H 3.9).
+  ASSIGN_OR_RETURN(const int64_t events,
+                   database->QueryInt("SELECT count(*) FROM events e JOIN documents d ON d.id = "
+                                      "e.document WHERE NOT (d.category = 'text_generation' AND "
+                                      "d.format = 1 AND (e.name LIKE 'koboldcpp/%' OR e.name LIKE "
+                                      "'aphrodite/%'))"));
   if (ids.size() == static_cast<size_t>(events)) return absl::OkStatus();
   return Wrong(absl::StrCat("the audit trail has ", ids.size(), " of ", events, " events"));
 }
@@ -164,6 +170,17 @@ absl::Status CheckAllFiles(const std::string& data_dir, Client& client) {
       });
 }
 
+// Without the entries of the backends, which no trail has.
+absl::StatusOr<std::string> OnlyModels(const DocumentKey& key, const std::string& served) {
+  if (key != DocumentKey{"text_generation", Format::kLegacy}) return served;
+  ASSIGN_OR_RETURN(Json json, ParseJson(served));
+  std::erase_if(json.AsObject()->members(), [](const JsonObject::Member& member) {
+    return absl::StartsWith(member.first, "koboldcpp/") ||
+           absl::StartsWith(member.first, "aphrodite/");
+  });
+  return CanonicalJson(json);
+}
+
 absl::Status CheckReplayed(const std::string& data_dir, Client& client) {
   ASSIGN_OR_RETURN(AuditReplay replay, ReplayAudit(data_dir + "/audit", {}));
   return ForEachServed(
@@ -173,7 +190,8 @@ absl::Status CheckReplayed(const std::string& data_dir, Client& client) {
           absl::StrAppend(&replayed, replayed.size() > 1 ? "," : "",
                           CanonicalJson(Json(record.name)), ":", record.json);
         }
-        if (replayed + "}" == served) return absl::OkStatus();
+        ASSIGN_OR_RETURN(const std::string models, OnlyModels(key, served));
+        if (replayed + "}" == models) return absl::OkStatus();
         return Wrong(absl::StrCat(key.ToString(), ": the replay is not what is served"));
       });
 }
