@@ -144,7 +144,6 @@ void Writer::Commit(std::shared_ptr<const WritePlan> plan, WriteCall call, Write
     if (!result.ok()) return done(result.status());
     LogNotConverted(*commission);
     commission->answer.root = result->root;
-    FAILPOINT("write.before_answer");
     done(std::move(commission->answer));
   });
 }
