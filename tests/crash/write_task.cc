@@ -8,7 +8,8 @@
 namespace modelref::testing {
 namespace {
 
-const CallOptions kCall{.timeout = absl::Seconds(10)};
+// A call that takes longer counts as lost, and is made again.
+const CallOptions kCall{.timeout = absl::Seconds(3)};
 
 std::string JsonOf(const DocumentKey& key, const std::string& name, const std::string& value) {
   const std::string end = absl::StrCat(R"(,"description":")", value, "\"}");
