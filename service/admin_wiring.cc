@@ -73,9 +73,8 @@ ServerFacts MakeServerFacts(const ServerParts& parts) {
   facts.capabilities.set_supports_cache_warming(parts.data.backends().supports_cache_warming());
   facts.capabilities.set_supports_health_checks(parts.data.backends().supports_health_checks());
   facts.capabilities.set_supports_statistics(parts.data.backends().supports_statistics());
-  const bool writes = WriteRefusal(parts.config).ok();
-  facts.capabilities.set_supports_writes(writes);
-  facts.capabilities.set_supports_legacy_writes(writes &&
+  facts.capabilities.set_supports_writes(parts.accepts_writes);
+  facts.capabilities.set_supports_legacy_writes(parts.accepts_writes &&
                                                 CanonicalFormat(parts.config) == Format::kLegacy);
   facts.capabilities.set_supports_metadata(parts.data.projector() != nullptr);
   facts.upstream = parts.config.upstream();

@@ -31,6 +31,7 @@ struct ServerParts {
   const HealthBoard& health;
   absl::Time start_time;
   std::function<RuntimeStatus()> runtime;
+  bool accepts_writes = false;
 };
 
 ServerFacts MakeServerFacts(const ServerParts& parts);

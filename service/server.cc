@@ -85,8 +85,11 @@ class Server::Impl {
         std::make_unique<ReferenceService>(*catalogue_, MakeRefreshPolicy(*access_), *positions_,
                                            rpc_->executor(), MakeGzipOptions(config_));
     watch_ = std::make_unique<WatchService>(*catalogue_, *hub_, MakeWatchOptions(config_));
-    const ServerParts parts{config_, *catalogue_, *data_,      *hub_,
-                            *rpc_,   health_,     start_time_, [this] { return RuntimeNow(); }};
+    // Reads the queue's file: once.
+    const absl::Status refusal = WriteRefusal(config_);
+    const ServerParts parts{config_,     *catalogue_, *data_,      *hub_,
+                            *rpc_,       health_,     start_time_, [this] { return RuntimeNow(); },
+                            refusal.ok()};
     const ServerFacts facts = MakeServerFacts(parts);
     service_names_ = facts.services;
     admin_ =
@@ -94,7 +97,6 @@ class Server::Impl {
     metadata_ = std::make_unique<MetadataService>(
         *catalogue_, MetadataService::Options{data_->projector() != nullptr, config_.upstream()});
     statistics_ = std::make_unique<StatisticsService>(*catalogue_, MakeStatisticsSources(parts));
-    const absl::Status refusal = WriteRefusal(config_);
     if (ReasonOf(refusal) == "QUEUE_NOT_BUILT") {
       Log(LogLevel::kWarning, "writes.refused", {{"because", std::string(refusal.message())}});
     }

@@ -6,6 +6,8 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "service/grpc_status.h"
 #include "service/rpc/admission_slot.h"
 #include "service/rpc/call_context.h"
 #include "service/rpc/queue.h"
@@ -42,6 +44,20 @@ class Call : public OutboundWrite, private AdmissionReceiver {
   void SendEnded();
   // gRPC's word that the call is over on its side. Returns whether it was cut off.
   bool OnGrpcDone();
+
+  // Sends the one answer of the call, or its error, and ends it; `tag` completes when that is out.
+  template <typename Writer>
+  void SendAnswer(const absl::StatusOr<grpc::ByteBuffer>& answer, Writer* writer,
+                  CompletionTag* tag) {
+    SetResult(answer.status().code());
+    SendStarted();
+    if (answer.ok()) {
+      method_->counters.Sent(answer->Length());
+      writer->Finish(*answer, grpc::Status::OK, tag);
+    } else {
+      writer->FinishWithError(ToGrpcStatus(answer.status()), tag);
+    }
+  }
 
   const RpcServerOptions& options() const { return *state_->options; }
   // `status` when it is not OK, else RESPONSE_TOO_LARGE when `message` is.

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "backends/base/error.h"
-#include "service/grpc_status.h"
 #include "service/rpc/gzip.h"
 
 namespace modelref {
@@ -71,16 +70,11 @@ void UnaryCall::Answer(absl::StatusOr<grpc::ByteBuffer> answer) {
   if (answer.ok()) {
     if (absl::Status fits = CheckSize(*answer); !fits.ok()) answer = std::move(fits);
   }
-  SetResult(answer.status().code());
-  sending_ = true;
-  SendStarted();
-  if (answer.ok()) {
-    method_->counters.Sent(answer->Length());
-    if (IsGzip(*answer)) grpc_context_.set_compression_algorithm(GRPC_COMPRESS_GZIP);
-    writer_.Finish(*answer, grpc::Status::OK, &sent_tag_);
-  } else {
-    writer_.FinishWithError(ToGrpcStatus(answer.status()), &sent_tag_);
+  if (answer.ok() && IsGzip(*answer)) {
+    grpc_context_.set_compression_algorithm(GRPC_COMPRESS_GZIP);
   }
+  sending_ = true;
+  SendAnswer(answer, &writer_, &sent_tag_);
 }
 
 void UnaryCall::OnSent(bool) {

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
-#include "service/grpc_status.h"
 
 namespace modelref {
 
@@ -103,15 +102,8 @@ void UploadCall::Answer(absl::StatusOr<grpc::ByteBuffer> answer) {
   queue_->timers().Cancel(this);
   if (grpc_done_) return DeleteIfOver();
   answered_ = true;
-  SetResult(answer.status().code());
   sending_ = true;
-  SendStarted();
-  if (answer.ok()) {
-    method_->counters.Sent(answer->Length());
-    reader_.Finish(*answer, grpc::Status::OK, &sent_tag_);
-  } else {
-    reader_.FinishWithError(ToGrpcStatus(answer.status()), &sent_tag_);
-  }
+  SendAnswer(answer, &reader_, &sent_tag_);
 }
 
 void UploadCall::OnSent(bool) {

@@ -52,8 +52,6 @@ class Writer {
   // What it would do now, and to which state.
   Evaluation Validate(const Root& root, const WritePlan& plan) const;
 
-  const WriteLimits& limits() const { return limits_; }
-
  private:
   Store& store_;
   Clock& clock_;
