@@ -1,7 +1,6 @@
 #include "backends/base/file_exchange.h"
 
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,8 +14,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "backends/base/durable_file.h"
 #include "backends/base/failpoint.h"
+#include "backends/base/process_life.h"
 #include "backends/base/status_macros.h"
 #include "backends/base/temporary_file.h"
 
@@ -91,7 +92,10 @@ absl::StatusOr<std::string> Exchange(const std::string& temporary, const std::st
 
 bool IsGone(const TemporaryName& name, const std::string& path) {
   if (name.pid == getpid()) return !IsTemporaryInUse(path);
-  return kill(name.pid, 0) != 0 && errno == ESRCH;
+  struct stat info;
+  const absl::Time written = lstat(path.c_str(), &info) == 0 ? absl::TimeFromTimespec(info.st_ctim)
+                                                             : absl::InfiniteFuture();
+  return !MayHaveRunAt(name.pid, written);
 }
 
 }  // namespace
@@ -102,9 +106,10 @@ absl::Status SyncExchange(const std::string& path) {
   return FAILPOINT_STATUS("file.after_dir_fsync");
 }
 
-absl::StatusOr<FileExchange> ExchangeFileDurably(const std::string& path, absl::string_view bytes) {
+absl::StatusOr<FileExchange> ExchangeFileDurably(const std::string& path, absl::string_view bytes,
+                                                 std::optional<uint64_t> revision) {
   RETURN_IF_ERROR(CheckReplaceable(path));
-  ASSIGN_OR_RETURN(TemporaryFile temporary, TemporaryFile::Write(path, bytes));
+  ASSIGN_OR_RETURN(TemporaryFile temporary, TemporaryFile::Write(path, bytes, revision));
   ASSIGN_OR_RETURN(const FileVersion version, StatFile(temporary.path()));
   ASSIGN_OR_RETURN(std::string displaced, Exchange(temporary.path(), path));
   temporary.Release();

@@ -101,10 +101,11 @@ absl::StatusOr<int> Create(const std::string& target, std::string* path) {
 
 // Gives the created file the name that says its inode.
 absl::StatusOr<std::string> NameByInode(const std::string& created, const std::string& target,
-                                        uint64_t inode) {
+                                        uint64_t inode, std::optional<uint64_t> revision) {
+  const std::string suffix = revision.has_value() ? absl::StrCat("r", *revision) : "";
   absl::Status status;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    std::string path = absl::StrCat(target, kMark, getpid(), ".", inode, ".", Counter()++);
+    std::string path = absl::StrCat(target, kMark, getpid(), ".", inode, ".", Counter()++, suffix);
     status = RenameIfAbsent(created, path);
     if (status.ok()) return path;
     if (!absl::IsAlreadyExists(status)) break;
@@ -142,6 +143,17 @@ absl::Status Fill(int fd, const std::string& path, absl::string_view bytes) {
   return FAILPOINT_STATUS("file.after_fsync");
 }
 
+// "<n>" or "<n>r<revision>".
+bool ParseCounter(absl::string_view text, std::optional<uint64_t>* revision) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, 'r');
+  uint64_t number = 0;
+  if (parts.size() > 2 || !absl::SimpleAtoi(parts[0], &number)) return false;
+  if (parts.size() == 1) return true;
+  if (!absl::SimpleAtoi(parts[1], &number)) return false;
+  *revision = number;
+  return true;
+}
+
 }  // namespace
 
 TemporaryFile::TemporaryFile(std::string path) : path_(std::move(path)) {
@@ -163,13 +175,14 @@ void TemporaryFile::Release() {
 }
 
 absl::StatusOr<TemporaryFile> TemporaryFile::Write(const std::string& target,
-                                                   absl::string_view bytes) {
+                                                   absl::string_view bytes,
+                                                   std::optional<uint64_t> revision) {
   std::string path;
   ASSIGN_OR_RETURN(const int fd, Create(target, &path));
   const FileDescriptor closer(fd);
   TemporaryFile created(path);
   ASSIGN_OR_RETURN(const uint64_t inode, InodeOf(fd, path));
-  ASSIGN_OR_RETURN(path, NameByInode(created.path(), target, inode));
+  ASSIGN_OR_RETURN(path, NameByInode(created.path(), target, inode, revision));
   TemporaryFile named(path);
   created.Release();
   RETURN_IF_ERROR(Fill(fd, path, bytes));
@@ -184,8 +197,7 @@ std::optional<TemporaryName> ParseTemporaryName(absl::string_view name) {
   TemporaryName parsed;
   parsed.target = std::string(name.substr(0, mark));
   if (!absl::SimpleAtoi(parts[0], &parsed.pid) || parsed.pid <= 0) return std::nullopt;
-  uint64_t counter = 0;
-  if (parts.size() < 3 || !absl::SimpleAtoi(parts[2], &counter)) return std::nullopt;
+  if (parts.size() < 3 || !ParseCounter(parts[2], &parsed.revision)) return std::nullopt;
   parsed.is_being_created = parts[1] == "new";
   parsed.is_old = parts.size() == 4 && parts[3] == "old";
   if (parts.size() != (parsed.is_old ? 4u : 3u)) return std::nullopt;

@@ -9,6 +9,7 @@
 //                                     new content of that inode took its place (file_exchange.h)
 //   <target>.tmp.<pid>.<inode>.<n>.old  a further name of what stands, or stood, at the target
 //
+// "r<revision>" stands behind <n> when the revision that the new content shows was given.
 // No name is ever taken from another file: what a dead process left may be all that is left of it.
 
 #include <sys/types.h>
@@ -27,8 +28,9 @@ namespace modelref {
 // Thread-compatible.
 class TemporaryFile {
  public:
-  // Mode 0644. Errors as WriteFileDurably; nothing is left then.
-  static absl::StatusOr<TemporaryFile> Write(const std::string& target, absl::string_view bytes);
+  // Mode 0644. `revision` goes into the name. Errors as WriteFileDurably; nothing is left then.
+  static absl::StatusOr<TemporaryFile> Write(const std::string& target, absl::string_view bytes,
+                                             std::optional<uint64_t> revision = std::nullopt);
   ~TemporaryFile();
   TemporaryFile(TemporaryFile&& other) noexcept;
   TemporaryFile& operator=(TemporaryFile&&) = delete;
@@ -52,8 +54,9 @@ struct TemporaryName {
   std::string target;  // The name that the file was made for.
   pid_t pid = 0;
   bool is_being_created = false;
-  bool is_old = false;  // A further name of the target's file.
-  uint64_t inode = 0;   // Of the new content.
+  bool is_old = false;               // A further name of the target's file.
+  uint64_t inode = 0;                // Of the new content.
+  std::optional<uint64_t> revision;  // That the new content shows.
 };
 
 // What a file name says, nullopt when it is not that of a temporary file.

@@ -195,8 +195,8 @@ bool FileWriter::IsStill(const KnownFile& known) {
 }
 
 absl::StatusOr<FileVersion> FileWriter::Exchange(const DocumentKey& key, const std::string& path,
-                                                 const RenderedFile& file) {
-  ASSIGN_OR_RETURN(const FileExchange exchange, ExchangeFileDurably(path, file.bytes));
+                                                 const RenderedFile& file, uint64_t revision) {
+  ASSIGN_OR_RETURN(const FileExchange exchange, ExchangeFileDurably(path, file.bytes, revision));
   if (!exchange.displaced.empty()) displaced_.Take(key, exchange.displaced);
   RETURN_IF_ERROR(exchange.synced);
   return exchange.version;
@@ -229,7 +229,7 @@ absl::Status FileWriter::Write(const DocumentKey& key) {
     RETURN_IF_ERROR(NoteIntent(known.document, {state->mod_revision, digest.sha256}));
     absl::StatusOr<FileVersion> exchanged;
     const auto exchange = [&] {
-      exchanged = IsStill(known) ? Exchange(key, path, file)
+      exchanged = IsStill(known) ? Exchange(key, path, file, root->revision)
                                  : absl::AbortedError("an edit was imported meanwhile");
     };
     alone_ != nullptr ? alone_(exchange) : exchange();

@@ -86,9 +86,10 @@ class FileWriter {
   // Whether nothing was imported from the file since.
   bool IsStill(const KnownFile& known);
   absl::Status NoteIntent(int64_t document, const FileIntent& intent);
-  // Puts the bytes in place and takes what stood there. Returns the version of the file.
+  // Puts the bytes in place, which are of a revision of the store, and takes what stood there.
+  // Returns the version of the file.
   absl::StatusOr<FileVersion> Exchange(const DocumentKey& key, const std::string& path,
-                                       const RenderedFile& file);
+                                       const RenderedFile& file, uint64_t revision);
   absl::StatusOr<RenderedFile> Render(const DocumentState& state, const std::string& path) const;
   // Writes down what stands in place now.
   absl::Status Record(const DocumentKey& key, int64_t document, const FileState& file,

@@ -1,7 +1,10 @@
 #include "service/store/import.h"
 
 #include <algorithm>
+#include <cstdint>
+#include <filesystem>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +12,7 @@
 #include "backends/base/durable_file.h"
 #include "backends/base/log.h"
 #include "backends/base/status_macros.h"
+#include "backends/base/temporary_file.h"
 #include "service/store/recent_commits.h"
 
 namespace modelref {
@@ -39,7 +43,13 @@ void ReportOverruled(const DocumentKey& key, const std::vector<std::string>& nam
        {"count", absl::StrCat(names.size())},
        {"models",
         absl::StrJoin(names.begin(), names.begin() + static_cast<ptrdiff_t>(shown), ", ")},
-       {"effect", "the file had what a commit replaced a short while ago; the commit stays"}});
+       {"effect", "the file had what was replaced a short while ago; what replaced it stays"}});
+}
+
+// What the rewrite showed that displaced the file; a file under any other name does not tell.
+std::optional<uint64_t> ShownRevision(const std::string& displaced) {
+  const auto name = ParseTemporaryName(std::filesystem::path(displaced).filename().string());
+  return name.has_value() ? name->revision : std::nullopt;
 }
 
 std::string WaitsAs(const HeldEdit& edit) {
@@ -81,8 +91,8 @@ absl::StatusOr<ImportOutcome> SourceImporter::Commit(const FileImport& import,
 
 void SourceImporter::OfferContent(const DocumentState& state, const SnapshotPtr& snapshot,
                                   const std::string& caller) {
-  absl::StatusOr<ImportOutcome> outcome =
-      Commit({state.key, snapshot, true, options_.recent, options_.held_removals}, caller);
+  absl::StatusOr<ImportOutcome> outcome = Commit(
+      {state.key, snapshot, true, std::nullopt, options_.recent, options_.held_removals}, caller);
   if (!outcome.ok()) {
     Tell(state.key, FreshnessCause::kRefreshFailed, std::string(outcome.status().message()));
     return;
@@ -116,9 +126,9 @@ absl::Status SourceImporter::OfferDisplaced(const DocumentKey& key,
   edit.key = key;
   std::vector<HeldChange> changes;
   if (content.ok()) {
-    ASSIGN_OR_RETURN(
-        ImportOutcome outcome,
-        Commit({key, *content, false, options_.recent, options_.held_removals}, caller));
+    ASSIGN_OR_RETURN(ImportOutcome outcome, Commit({key, *content, false, ShownRevision(path),
+                                                    options_.recent, options_.held_removals},
+                                                   caller));
     if (outcome.objection == FreshnessCause::kNone) {
       ReportProblems(*state, **content);
       ReportOverruled(key, outcome.overruled);

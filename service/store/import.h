@@ -47,8 +47,9 @@ class SourceImporter {
   // Every change of this state is logged once.
   void Offer(const DocumentKey& key, const absl::StatusOr<SnapshotPtr>& fetched,
              const std::string& caller);
-  // The same for the content of a file that a rewrite displaced, which is at `path` now. OK also
-  // when it waits for an operator; otherwise an error of the store.
+  // The same for the content of a file that a rewrite displaced, which is at `path` now, best still
+  // under the name that the exchange gave it: that tells which edits are newer. OK also when it
+  // waits for an operator; otherwise an error of the store.
   absl::Status OfferDisplaced(const DocumentKey& key, const absl::StatusOr<SnapshotPtr>& content,
                               const std::string& path, const std::string& caller);
   // The file of `key` is what the store last wrote or imported there.

@@ -137,7 +137,7 @@ absl::Status ImportFile(TransactionContext& context, const FileImport& import,
         database, id,
         {intent->revision, snapshot.version, snapshot.content_sha256, snapshot.source_bytes});
   }
-  const RecentCommits recent(database, id, context.time() - import.recent);
+  const RecentCommits recent(database, id, context.time() - import.recent, import.displaced_at);
   ASSIGN_OR_RETURN(FileEdit edit,
                    MergeThreeWays(*state->document, base, *snapshot.document, snapshot.problems,
                                   [&](const std::string& name, const RecordValue& value) {

@@ -2,6 +2,8 @@
 
 // What the content of a document's file leads to, decided inside a transaction.
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,8 @@ struct FileImport {
   SnapshotPtr snapshot;
   // False for a file that a rewrite displaced: the base is not what it holds.
   bool is_in_place = true;
+  // Then, if known, the revision that the rewrite showed.
+  std::optional<uint64_t> displaced_at;
   // For how long a value that was replaced by a commit from elsewhere is not taken back from a
   // file.
   absl::Duration recent = absl::Minutes(15);

@@ -13,15 +13,20 @@ absl::StatusOr<bool> RecentCommits::Replaced(const std::string& name,
   ASSIGN_OR_RETURN(
       Statement query,
       database_.Prepare(
-          "SELECT t.time_us, t.caller, e.before, t.request FROM events e JOIN transactions "
+          "SELECT t.time_us, t.caller, e.before, t.request, e.id FROM events e JOIN transactions "
           "t ON t.revision = e.revision WHERE e.document = ? AND e.name = ? ORDER BY e.id "
           "DESC"));
   query.Bind(1, document_).Bind(2, name);
   while (true) {
     ASSIGN_OR_RETURN(const bool row, query.Step());
+    if (!row) return false;
+    const bool is_after = displaced_at_.has_value() && query.Unsigned(4) > *displaced_at_;
     // Times ascend with ids.
-    if (!row || absl::FromUnixMicros(query.Int(0)) < since_) return false;
-    if (IsExternalCaller(query.Bytes(1)) && query.Bytes(3) != kDisplacedRequest) continue;
+    if (!is_after && absl::FromUnixMicros(query.Int(0)) < since_) return false;
+    if (IsExternalCaller(query.Bytes(1)) && query.Bytes(3) != kDisplacedRequest) {
+      if (is_after) return true;
+      continue;
+    }
     const RecordValue before =
         query.IsNull(2) ? RecordValue() : RecordValue(Sha256(query.Bytes(2)));
     if (before == value) return true;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -22,17 +23,21 @@ bool IsExternalCaller(absl::string_view caller);
 // Thread-compatible, like its database, which must outlive it.
 class RecentCommits {
  public:
-  RecentCommits(Database& database, int64_t document, absl::Time since)
-      : database_(database), document_(document), since_(since) {}
+  // `displaced_at`: for content that a rewrite displaced, the revision that the rewrite showed.
+  RecentCommits(Database& database, int64_t document, absl::Time since,
+                std::optional<uint64_t> displaced_at = std::nullopt)
+      : database_(database), document_(document), since_(since), displaced_at_(displaced_at) {}
 
   // Whether a transaction at or after `since`, which was no edit of the file in its place, replaced
-  // this value of the model by another. Errors as Database.
+  // this value of the model by another; or, for displaced content, an edit of the file in its place
+  // changed the model after the rewrite: whoever saved that saved later. Errors as Database.
   absl::StatusOr<bool> Replaced(const std::string& name, const RecordValue& value) const;
 
  private:
   Database& database_;
   const int64_t document_;
   const absl::Time since_;
+  const std::optional<uint64_t> displaced_at_;
 };
 
 }  // namespace modelref

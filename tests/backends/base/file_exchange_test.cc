@@ -286,6 +286,19 @@ TEST(SweepTemporaryFilesTest, AnEarlierProcessOfTheSameNumberIsDeadToo) {
   EXPECT_THAT(NamesIn(dir.path()), IsEmpty());
 }
 
+TEST(SweepTemporaryFilesTest, AProcessThatNobodyWaitedForIsDead) {
+  TempDir dir;
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) _exit(0);
+  siginfo_t info{};
+  ASSERT_EQ(waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT), 0);
+  const std::string displaced = absl::StrCat("f.tmp.", child, ".1.0r7");
+  dir.Write(displaced, "an edit of f");
+  EXPECT_THAT(SweepTemporaryFiles(dir.path()), IsOkAndHolds(SizeIs(1)));
+  EXPECT_EQ(waitpid(child, nullptr, 0), child);
+}
+
 TEST(SweepTemporaryFilesTest, AMissingFolderIsNotFound) {
   TempDir dir;
   EXPECT_THAT(SweepTemporaryFiles(dir.PathOf("none")), StatusIs(absl::StatusCode::kNotFound));

@@ -71,6 +71,14 @@ TEST(TemporaryFileTest, SeveralOfOneTargetHaveDifferentNames) {
   EXPECT_EQ(dir.Read(NameOf(b.path())), "b");
 }
 
+TEST(TemporaryFileTest, TheNameTellsTheRevisionOfTheContent) {
+  TempDir dir;
+  ASSERT_OK_AND_ASSIGN(const TemporaryFile file, TemporaryFile::Write(dir.PathOf("f"), "x", 17));
+  const auto name = ParseTemporaryName(NameOf(file.path()));
+  ASSERT_TRUE(name.has_value()) << file.path();
+  EXPECT_EQ(name->revision, 17u);
+}
+
 TEST(TemporaryFileTest, AFailureLeavesNothing) {
   if (!FailpointsBuilt()) GTEST_SKIP() << "this build has no failpoints";
   TempDir dir;
@@ -101,14 +109,38 @@ TEST(TemporaryNameTest, EveryFormIsUnderstood) {
   const auto old = ParseTemporaryName("f.tmp.12.34.5.old");
   ASSERT_TRUE(old.has_value());
   EXPECT_EQ(old->target, "f");
+  EXPECT_EQ(old->revision, std::nullopt);
   EXPECT_EQ(KindOf(*old, 34), TemporaryKind::kDisplaced);
+
+  const auto of_revision = ParseTemporaryName("f.tmp.12.34.5r6.old");
+  ASSERT_TRUE(of_revision.has_value());
+  EXPECT_TRUE(of_revision->is_old);
+  EXPECT_EQ(of_revision->revision, 6u);
 }
 
 TEST(TemporaryNameTest, OtherNamesAreNobodysTemporaryFiles) {
-  for (const char* name :
-       {"", "a.json", ".tmp.1.2.3", "f.tmp", "f.tmp.", "f.tmp.1", "f.tmp.1.2", "f.tmp.0.2.3",
-        "f.tmp.-1.2.3", "f.tmp.x.2.3", "f.tmp.1.x.3", "f.tmp.1.2.x", "f.tmp.1.2.3.4", "f.tmp.1.new",
-        "f.tmp.1.new.x", "f.tmp.1.new.3.old", "f.tmp.1.2.3.old.1", "f.tmp.1..3"}) {
+  for (const char* name : {"",
+                           "a.json",
+                           ".tmp.1.2.3",
+                           "f.tmp",
+                           "f.tmp.",
+                           "f.tmp.1",
+                           "f.tmp.1.2",
+                           "f.tmp.0.2.3",
+                           "f.tmp.-1.2.3",
+                           "f.tmp.x.2.3",
+                           "f.tmp.1.x.3",
+                           "f.tmp.1.2.x",
+                           "f.tmp.1.2.3.4",
+                           "f.tmp.1.new",
+                           "f.tmp.1.new.x",
+                           "f.tmp.1.new.3.old",
+                           "f.tmp.1.2.3.old.1",
+                           "f.tmp.1..3",
+                           "f.tmp.1.2.r3",
+                           "f.tmp.1.2.3r",
+                           "f.tmp.1.2.3r4r5",
+                           "f.tmp.1.2.3r-1"}) {
     EXPECT_FALSE(ParseTemporaryName(name).has_value()) << name;
   }
 }

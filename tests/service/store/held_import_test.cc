@@ -343,6 +343,25 @@ TEST_F(HeldImportTest, ADisplacedFileIsImportedAgainstTheBaseOfBefore) {
   EXPECT_EQ(File().sha256, file.sha256) << "it is not the file in place";
 }
 
+// A rewrite displaced an edit, whose process died; the same person has saved again since.
+TEST_F(HeldImportTest, ADisplacedFileIsOlderThanWhatWasSavedInItsPlaceAfterwards) {
+  Write(R"({"a":{"v":"1"},"b":{"v":"1"},"c":{"v":"1"}})");
+  CommitTo(*store_, Edit(kClip, {Put("c", "2")}));
+  const std::string kept =
+      dir_.PathOf(absl::StrCat("clip.json.tmp.1.2.3r", store_->root()->revision));
+  ASSERT_THAT(
+      WriteFileDurably(kept, R"({"a":{"v":"old"},"b":{"v":"edited"},"c":{"v":"1"},"d":{"v":"1"}})"),
+      IsOk());
+  Write(R"({"a":{"v":"new"},"b":{"v":"1"},"c":{"v":"2"}})");
+  for (int judged = 0; judged < 2; ++judged) {
+    EXPECT_THAT(importer_->OfferDisplaced(kClip, ReadDocumentFile(kept, {}), kept, kFile), IsOk());
+    EXPECT_EQ(Json(), R"({"a":{"v":"new"},"b":{"v":"edited"},"c":{"v":"2"},"d":{"v":"1"}})");
+  }
+  clock_.Advance(absl::Hours(1));
+  EXPECT_THAT(importer_->OfferDisplaced(kClip, ReadDocumentFile(kept, {}), kept, kFile), IsOk());
+  EXPECT_EQ(State().document->Find("a")->record->json, R"({"v":"new"})") << "it does not get newer";
+}
+
 TEST_F(HeldImportTest, ADisplacedFileThatCannotBeTakenWaits) {
   Write(DocumentJson(Names(1, 12)));
   const std::string kept = dir_.PathOf("kept");
