@@ -118,6 +118,7 @@ v1::ServerConfig DefaultConfig() {
   *config.mutable_watch()->mutable_progress_interval() = ToProtoDuration(absl::Seconds(20));
   *config.mutable_watch()->mutable_max_age() = ToProtoDuration(absl::Minutes(25));
   config.mutable_watch()->set_max_inline_bytes(64 << 10);
+  config.mutable_watch()->set_egress_bytes_per_second(uint64_t{1} << 30);
   SetSources(config.mutable_sources());
   config.mutable_lifecycle()->set_kubernetes_namespace("default");
   *config.mutable_lifecycle()->mutable_lease() = ToProtoDuration(absl::Seconds(30));

@@ -67,6 +67,7 @@ const std::vector<NumberRange>& NumberRanges() {
       {"redis.pool_size", 1, 1'000},
       {"redis.retry_max_attempts", 1, 100},
       {"watch.max_inline_bytes", 0, 512 * kKiB},
+      {"watch.egress_bytes_per_second", 0, 1024 * kGiB},
       {"sources.download_attempts", 1, 100},
       {"runtime.unary_threads", 0, 256},
       {"runtime.stream_threads", 0, 256},

@@ -54,8 +54,6 @@ const std::vector<UnbuiltSetting>& UnbuiltSettings() {
       {"queue.allow_self_approval", "the queue of proposed changes"},
       {"redis.enabled", "the Redis cache"},
       {"redis", "the Redis cache", true},
-      {"watch.progress_interval", "another default interval of bookmarks"},
-      {"watch.max_inline_bytes", "another limit of inline records"},
       {"sources.github_seed", "seeding from GitHub"},
       {"sources", "reading from elsewhere", true},
       {"lifecycle.store", "the lifecycle registry"},

@@ -68,7 +68,8 @@ class Server::Impl {
                                                 file_executor_));
     positions_ = std::make_unique<PositionWaiter>(data_->store(), &file_executor_,
                                                   MakePositionOptions(config_));
-    hub_ = std::make_unique<WatchHub>(data_->store(), *positions_, config_.node_id());
+    hub_ = std::make_unique<WatchHub>(data_->store(), *positions_, config_.node_id(),
+                                      config_.watch().egress_bytes_per_second());
     catalogue_ = std::make_unique<Catalogue>(
         Catalogue{data_->store(), registry_, CanonicalFormat(config_), config_.node_id(), clock_,
                   [this](const DocumentKey& key) { return data_->Refresh(key); }});

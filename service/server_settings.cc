@@ -74,9 +74,14 @@ RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, Admission admiss
   return options;
 }
 
-WatchSession::Options MakeWatchOptions(const v1::ServerConfig& config) {
-  WatchSession::Options options;
-  if (config.watch().has_max_age()) options.max_age = FromProto(config.watch().max_age());
+WatchService::Options MakeWatchOptions(const v1::ServerConfig& config) {
+  const v1::WatchConfig& from = config.watch();
+  WatchService::Options options;
+  if (from.has_max_age()) options.session.max_age = FromProto(from.max_age());
+  if (from.has_progress_interval()) {
+    options.defaults.progress_interval = FromProto(from.progress_interval());
+  }
+  options.defaults.max_inline_bytes = from.max_inline_bytes();
   return options;
 }
 

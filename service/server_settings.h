@@ -12,7 +12,8 @@
 #include "service/gzip_cache.h"
 #include "service/rpc/server_options.h"
 #include "service/rpc/tls_reloader.h"
-#include "service/watch/watch_session.h"
+#include "service/watch/position_waiter.h"
+#include "service/watch_service.h"
 #include "service/write/write_plan.h"
 
 namespace modelref {
@@ -27,7 +28,7 @@ std::optional<TlsReloader::Options> MakeTlsOptions(const v1::TlsConfig& config);
 CallerLimits::Options MakeCallerLimits(const v1::Limits& limits);
 // The memory the process may use, in bytes; 0: unknown.
 uint64_t MemoryLimit(const v1::ServerConfig& config);
-WatchSession::Options MakeWatchOptions(const v1::ServerConfig& config);
+WatchService::Options MakeWatchOptions(const v1::ServerConfig& config);
 PositionWaiter::Options MakePositionOptions(const v1::ServerConfig& config);
 GzipCache::Options MakeGzipOptions(const v1::ServerConfig& config);
 WriteLimits MakeWriteLimits(const v1::ServerConfig& config);

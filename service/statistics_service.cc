@@ -202,6 +202,9 @@ absl::StatusOr<v1::GetStatisticsResponse> StatisticsService::GetStatistics() con
   v1::StoreStatistics* store = response.mutable_store();
   FillStore(*root, store);
   store->set_database_bytes(DatabaseBytes(catalogue_.store));
+  const BackendStatistics commits = catalogue_.store.commit_latency();
+  FillHistogram(kLatencyBoundsSeconds, commits.latency_counts, commits.latency_sum,
+                store->mutable_commit_latency());
   const absl::Status counted = catalogue_.store.Query([&](Database& database) -> absl::Status {
     RETURN_IF_ERROR(FillHistory(database, *root, store));
     RETURN_IF_ERROR(FillHeld(database, store));

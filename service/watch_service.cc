@@ -64,8 +64,7 @@ WatchSession::Options Spread(WatchSession::Options options, uint64_t number) {
 
 }  // namespace
 
-WatchService::WatchService(const Catalogue& catalogue, WatchHub& hub,
-                           const WatchSession::Options& options)
+WatchService::WatchService(const Catalogue& catalogue, WatchHub& hub, const Options& options)
     : catalogue_(catalogue), hub_(hub), options_(options) {}
 
 void WatchService::Register(MethodTable* methods) {
@@ -94,15 +93,16 @@ absl::StatusOr<v1::GetHeadResponse> WatchService::GetHead(const v1::GetHeadReque
 absl::StatusOr<std::unique_ptr<StreamSource>> WatchService::Watch(const Caller& caller,
                                                                   const v1::WatchRequest& request,
                                                                   const Waker& waker) {
-  ASSIGN_OR_RETURN(WatchPlan plan, PlanWatch(request, catalogue_.registry,
-                                             catalogue_.canonical_format, hub_.node_id()));
+  ASSIGN_OR_RETURN(WatchPlan plan,
+                   PlanWatch(request, catalogue_.registry, catalogue_.canonical_format,
+                             hub_.node_id(), options_.defaults));
   // A stream that begins within the last minute is not told, but ends when the credential does:
   // its client would only come back with the same one.
   absl::Time drain_at = caller.expires - kTellOfExpiry;
   if (drain_at <= catalogue_.clock.TimeNow()) drain_at = absl::InfiniteFuture();
   return std::unique_ptr<StreamSource>(std::make_unique<WatchStream>(
-      hub_, std::move(plan), Spread(options_, hub_.statistics().sessions_total), catalogue_.clock,
-      drain_at, waker));
+      hub_, std::move(plan), Spread(options_.session, hub_.statistics().sessions_total),
+      catalogue_.clock, drain_at, waker));
 }
 
 }  // namespace modelref

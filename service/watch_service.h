@@ -5,6 +5,7 @@
 #include "service/catalogue.h"
 #include "service/rpc/method_table.h"
 #include "service/watch/watch_hub.h"
+#include "service/watch/watch_request.h"
 #include "service/watch/watch_session.h"
 
 namespace modelref {
@@ -12,8 +13,12 @@ namespace modelref {
 // modelref.v1.WatchService. Thread-safe.
 class WatchService {
  public:
+  struct Options {
+    WatchSession::Options session;
+    WatchDefaults defaults;
+  };
   // Both must outlive the service, which must outlive the server.
-  WatchService(const Catalogue& catalogue, WatchHub& hub, const WatchSession::Options& options);
+  WatchService(const Catalogue& catalogue, WatchHub& hub, const Options& options);
 
   void Register(MethodTable* methods);
 
@@ -25,7 +30,7 @@ class WatchService {
 
   const Catalogue& catalogue_;
   WatchHub& hub_;
-  const WatchSession::Options options_;
+  const Options options_;
 };
 
 }  // namespace modelref

@@ -14,6 +14,8 @@
 namespace modelref {
 namespace {
 
+using std::chrono::steady_clock;
+
 // The most transactions in one group: what waits behind it is delayed by one commit.
 constexpr size_t kGroupLimit = 1024;
 
@@ -71,7 +73,7 @@ void Committer::Commit(TransactionRequest request, CommitCallback done) {
     done(status);
     return;
   }
-  if (!Enqueue(Waiting{std::move(request), done})) {
+  if (!Enqueue(Waiting{std::move(request), done, steady_clock::now()})) {
     done(Error(absl::StatusCode::kUnavailable, "SHUTTING_DOWN", "the store is closing"));
   }
 }
@@ -186,6 +188,7 @@ void Committer::CommitGroup(std::vector<Waiting> group) {
   absl::Status status = fenced();
   if (status.ok()) status = TryGroup(&members, &done);
   if (IsReason(status, "STORE_FENCED")) Fence(status);
+  if (status.ok()) NoteLatency(members);
   FAILPOINT("store.before_answer");
   for (Member& member : members) {
     if (!status.ok()) {
@@ -195,6 +198,14 @@ void Committer::CommitGroup(std::vector<Waiting> group) {
     } else {
       member.waiting.done(CommitResult{std::move(member.root), member.changed});
     }
+  }
+}
+
+void Committer::NoteLatency(const std::vector<Member>& members) {
+  const auto now = steady_clock::now();
+  for (const Member& member : members) {
+    if (!member.changed) continue;
+    latency_.CountRead(absl::OkStatus(), absl::FromChrono(now - member.waiting.since), 0);
   }
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
+#include "backends/backend_statistics.h"
 #include "backends/base/clock.h"
 #include "backends/base/mutex.h"
 #include "service/store/database.h"
@@ -37,11 +39,14 @@ class Committer {
   // Looks for commits of other processes soon.
   void Nudge();
   absl::Status fenced() const;
+  // Of transactions that changed something: from the request until they were durable.
+  BackendStatistics latency() const { return latency_.Read(); }
 
  private:
   struct Waiting {
     TransactionRequest request;
     CommitCallback done;
+    std::chrono::steady_clock::time_point since;
   };
   using Job = std::function<void(Database&)>;
   using Task = std::variant<Waiting, Job>;
@@ -53,6 +58,7 @@ class Committer {
     RootPtr root;
   };
 
+  void NoteLatency(const std::vector<Member>& members);
   // False when the committer stops.
   bool Enqueue(Task task);
   void Run();
@@ -74,6 +80,7 @@ class Committer {
   Store& store_;
   Clock& clock_;
   const std::unique_ptr<Database> database_;
+  StatisticsCounter latency_{"store"};
   LoadedState state_;         // What the database held at the end of the last transaction.
   int64_t seen_version_ = 0;  // Of the database, when `state_` was read.
 

@@ -156,6 +156,8 @@ absl::StatusOr<CommitResult> Store::Commit(const std::string& caller,
   return Commit(std::move(request));
 }
 
+BackendStatistics Store::commit_latency() const { return committer_->latency(); }
+
 void Store::Publish(const RootPtr& content, std::vector<CommittedTransactionPtr> transactions) {
   RootPtr old;  // Released after the lock: freeing a large document takes its time.
   {

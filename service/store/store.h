@@ -18,6 +18,7 @@
 namespace modelref {
 
 class CommitWatch;
+struct BackendStatistics;
 class Committer;
 class Database;
 
@@ -110,6 +111,9 @@ class Store {
 
   // Not OK once an I/O error made the outcome of a commit unknown: only reads work then.
   absl::Status fenced() const;
+  // How long this process's transactions took that changed something, from the request until they
+  // were durable: of the statistics only the latency is filled.
+  BackendStatistics commit_latency() const;
   const Options& options() const { return options_; }
 
  private:

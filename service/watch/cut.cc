@@ -202,6 +202,24 @@ void DropWhatIsTooMuch(std::vector<v1::WatchEvent>* events) {
   DropLargest(events, names, kMaxNameBytes, NameBytes, DropNames);
 }
 
+// Every reader fetches what no event told, and all at once.
+void SpreadFetches(const Root& root, const CutOptions& options,
+                   std::vector<v1::WatchEvent>* events) {
+  double bytes = 0;
+  const auto is_fetched = [](const v1::WatchEvent& event) { return !event.has_delta(); };
+  for (const v1::WatchEvent& event : *events) {
+    const auto* state = root.Find({event.category(), static_cast<Format>(event.format())});
+    if (state == nullptr || !is_fetched(event)) continue;
+    bytes += static_cast<double>(state->document->size_bytes());
+  }
+  const absl::Duration total = absl::Seconds(bytes * options.seconds_per_fetched_byte);
+  if (total < kLeastFetchJitter) return;
+  const google::protobuf::Duration jitter = ToProto(std::min(total, kMostFetchJitter));
+  for (v1::WatchEvent& event : *events) {
+    if (is_fetched(event)) *event.mutable_fetch_jitter() = jitter;
+  }
+}
+
 EncodedMessage Encode(const v1::WatchResponse& response) {
   return std::make_shared<const std::string>(response.SerializeAsString());
 }
@@ -229,6 +247,7 @@ std::vector<v1::WatchEvent> MakeEvents(const Root& root, const WatchedSet& watch
     return a.mod_revision() < b.mod_revision();
   });
   DropWhatIsTooMuch(&events);
+  SpreadFetches(root, options, &events);
   return events;
 }
 

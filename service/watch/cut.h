@@ -27,7 +27,12 @@ using EncodedMessage = std::shared_ptr<const std::string>;
 struct CutOptions {
   bool inline_delta = false;
   size_t max_inline_bytes = 0;
+  // How many seconds the network takes for a byte that every reader of an event then fetches.
+  double seconds_per_fetched_byte = 0;
 };
+// The least and the most of WatchEvent.fetch_jitter; below it nothing is gained by waiting.
+inline constexpr absl::Duration kLeastFetchJitter = absl::Milliseconds(10);
+inline constexpr absl::Duration kMostFetchJitter = absl::Minutes(2);
 
 // The transactions since a revision, and how far a cut goes into them.
 struct CutRange {

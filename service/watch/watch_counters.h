@@ -49,6 +49,7 @@ class WatchCounters {
   void Resumed(v1::ResumeKind kind) { Add(&resumes_[static_cast<size_t>(kind)]); }
   void SnapshotBegun(v1::SnapshotReason reason) { Add(&snapshots_[static_cast<size_t>(reason)]); }
 
+  uint64_t open_sessions() const { return sessions_.load(std::memory_order_relaxed); }
   WatchStatistics Snapshot() const;
 
  private:

@@ -31,8 +31,13 @@ std::string KeyOf(absl::string_view kind, const Root& root, const WatchedSet& wa
 
 }  // namespace
 
-WatchHub::WatchHub(Store& store, PositionWaiter& positions, std::string node_id)
-    : store_(store), positions_(positions), node_id_(std::move(node_id)), changes_(store) {}
+WatchHub::WatchHub(Store& store, PositionWaiter& positions, std::string node_id,
+                   uint64_t egress_bytes_per_second)
+    : store_(store),
+      positions_(positions),
+      node_id_(std::move(node_id)),
+      egress_bytes_per_second_(egress_bytes_per_second),
+      changes_(store) {}
 
 void WatchHub::Await(const Position& position, PositionWaiter::Callback done) {
   positions_.Await(position, std::move(done));
@@ -76,9 +81,16 @@ WatchHub::CutPtr WatchHub::NextCut(const Root& root, const WatchPlan& plan, uint
   return Shared(key, [&] { return MakeCut(root, plan, after, whole); });
 }
 
+double WatchHub::SecondsPerFetchedByte() const {
+  if (egress_bytes_per_second_ == 0) return 0;
+  return static_cast<double>(counters_.open_sessions()) /
+         static_cast<double>(egress_bytes_per_second_);
+}
+
 WatchHub::CutPtr WatchHub::MakeCut(const Root& root, const WatchPlan& plan, uint64_t after,
                                    bool whole) {
-  const CutOptions options{plan.inline_delta, plan.inline_delta ? plan.max_inline_bytes : 0};
+  const CutOptions options{plan.inline_delta, plan.inline_delta ? plan.max_inline_bytes : 0,
+                           SecondsPerFetchedByte()};
   CutRange range{after, History(after, root.revision), 0};
   auto cut = std::make_shared<Cut>();
   cut->end = PositionOf(root);

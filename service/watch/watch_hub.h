@@ -37,8 +37,10 @@ class WatchHub {
   };
   using CutPtr = std::shared_ptr<const Cut>;
 
-  // All must outlive the hub.
-  WatchHub(Store& store, PositionWaiter& positions, std::string node_id);
+  // All must outlive the hub. `egress_bytes_per_second`: what the reads that follow an event may
+  // take together; 0: nobody is asked to wait.
+  WatchHub(Store& store, PositionWaiter& positions, std::string node_id,
+           uint64_t egress_bytes_per_second = 0);
   virtual ~WatchHub() = default;
   WatchHub(const WatchHub&) = delete;
   WatchHub& operator=(const WatchHub&) = delete;
@@ -77,11 +79,13 @@ class WatchHub {
 
  private:
   void DropOldestLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(cache_mutex_);
+  double SecondsPerFetchedByte() const;
   CutPtr MakeCut(const Root& root, const WatchPlan& plan, uint64_t after, bool whole);
 
   Store& store_;
   PositionWaiter& positions_;
   const std::string node_id_;
+  const uint64_t egress_bytes_per_second_;
   ChangeSignal changes_;
 
   Mutex cache_mutex_;

@@ -180,8 +180,10 @@ absl::StatusOr<WatchedSet> ResolveFilter(const v1::WatchFilter& filter,
 
 absl::StatusOr<WatchPlan> PlanWatch(const v1::WatchRequest& request,
                                     const CategoryRegistry& registry, Format canonical,
-                                    absl::string_view node_id) {
+                                    absl::string_view node_id, const WatchDefaults& defaults) {
   WatchPlan plan;
+  plan.progress_interval = defaults.progress_interval;
+  plan.max_inline_bytes = defaults.max_inline_bytes;
   std::vector<FieldViolation> violations = ReadFields(request, &plan);
   if (!violations.empty()) return Invalid("BAD_REQUEST", std::move(violations));
   for (const std::string& node : request.relay_path()) {

@@ -32,6 +32,12 @@ struct ResumePoint {
   std::optional<uint64_t> documents_hash;
 };
 
+// What a request gets that does not say.
+struct WatchDefaults {
+  absl::Duration progress_interval = absl::Seconds(20);
+  size_t max_inline_bytes = 64 << 10;
+};
+
 // A checked Watch request.
 struct WatchPlan {
   enum class Start { kNow, kSnapshot, kResume };
@@ -43,8 +49,8 @@ struct WatchPlan {
   bool fail_on_gap = false;                         // Else the stream resyncs.
   bool is_relay = false;                            // Others hang on this stream.
   bool inline_delta = false;
-  size_t max_inline_bytes = 64 << 10;
-  absl::Duration progress_interval = absl::Seconds(20);
+  size_t max_inline_bytes = WatchDefaults().max_inline_bytes;
+  absl::Duration progress_interval = WatchDefaults().progress_interval;
   std::string client_id;
 };
 
@@ -58,6 +64,6 @@ absl::StatusOr<WatchedSet> ResolveFilter(const v1::WatchFilter& filter,
 //   FAILED_PRECONDITION (RELAY_LOOP) `node_id` is on the relay path.
 absl::StatusOr<WatchPlan> PlanWatch(const v1::WatchRequest& request,
                                     const CategoryRegistry& registry, Format canonical,
-                                    absl::string_view node_id);
+                                    absl::string_view node_id, const WatchDefaults& defaults = {});
 
 }  // namespace modelref

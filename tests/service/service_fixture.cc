@@ -18,7 +18,8 @@ ServiceFixture::ServiceFixture(const Options& options) {
   catalogue_ =
       std::make_unique<Catalogue>(Catalogue{*store_, registry_, options.canonical, "node-1", clock_,
                                             [](const DocumentKey&) { return absl::OkStatus(); }});
-  watch_ = std::make_unique<WatchService>(*catalogue_, *hub_, options.watch);
+  watch_ = std::make_unique<WatchService>(
+      *catalogue_, *hub_, WatchService::Options{options.watch, options.watch_defaults});
   server_ = std::make_unique<TestServer>(
       [this](MethodTable* methods) { watch_->Register(methods); },
       [&](RpcServerOptions* server) {

@@ -32,6 +32,7 @@ class ServiceFixture {
     Store::Options store;
     PositionWaiter::Options positions;
     WatchSession::Options watch;
+    WatchDefaults watch_defaults;
     GzipCache::Options gzip;
     WriteService::Options writes;
     Format canonical = Format::kV2;

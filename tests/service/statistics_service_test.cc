@@ -120,6 +120,18 @@ TEST_F(StatisticsServiceTest, LaterAnswersCountOnFromTheOneBefore) {
   EXPECT_EQ(response.store().transactions(), 3u);
 }
 
+TEST_F(StatisticsServiceTest, CommitsThatChangeSomethingAreTimed) {
+  EXPECT_EQ(Get().store().commit_latency().count(), 0u);
+  DocumentEdit edit;
+  edit.key = {"clip", Format::kV2};
+  edit.changes = {{"a", MakeRecord("a", "{}")}};
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(store_.Commit("test", {edit}).ok());
+  const v1::Histogram& latency = Get().store().commit_latency();
+  EXPECT_EQ(latency.count(), 1u) << "two changed nothing";
+  EXPECT_GT(latency.sum_seconds(), 0.0);
+  EXPECT_EQ(latency.counts_size(), latency.upper_bounds_seconds_size() + 1);
+}
+
 TEST_F(StatisticsServiceTest, BackendsKeepTheirOrderAndHistogram) {
   sources_.backends = [] {
     BackendStatistics cache;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "service/watch/wire.h"
 #include "tests/service/watch/watch_harness.h"
 #include "tests/testing/fake_clock.h"
 
@@ -48,6 +49,25 @@ TEST_F(CutTest, ACutEndsAfterTheFirstTransactionThatTouchesWhatIsWatched) {
   Touch(kClip, "b");
   Touch(kImages, "a");
   EXPECT_EQ(Length(clip_, false), 3u);
+}
+
+TEST_F(CutTest, ReadersAreAskedToSpreadWhatTheyFetch) {
+  Touch(kClip, "a");
+  const Root& root = *world_.store().root();
+  const CutRange range{0, Due(), 1};
+  const double size = static_cast<double>(root.Find(kClip)->document->size_bytes());
+  const auto jitter = [&](bool inline_delta, double seconds) {
+    const CutOptions options{inline_delta, 64 << 10, seconds / size};
+    const auto events = MakeEvents(root, clip_, range, options);
+    EXPECT_THAT(events, SizeIs(1));
+    return events[0].has_fetch_jitter() ? FromProto(events[0].fetch_jitter())
+                                        : absl::ZeroDuration();
+  };
+  EXPECT_EQ(jitter(false, 0), absl::ZeroDuration());
+  EXPECT_EQ(jitter(false, 0.009), absl::ZeroDuration());
+  EXPECT_NEAR(absl::ToDoubleSeconds(jitter(false, 80)), 80, 0.001);
+  EXPECT_EQ(jitter(false, 1e9), kMostFetchJitter);
+  EXPECT_EQ(jitter(true, 80), absl::ZeroDuration()) << "nothing is to be fetched";
 }
 
 TEST_F(CutTest, ManyTransactionsAreOneCut) {

@@ -48,6 +48,11 @@ TEST_F(WatchRequestTest, AnEmptyRequestIsASnapshotOfEveryCategoryInTheCanonicalF
   EXPECT_THAT(plan.known, IsEmpty());
   EXPECT_FALSE(plan.inline_delta);
   EXPECT_EQ(plan.max_inline_bytes, 65536u);
+  const auto configured =
+      PlanWatch(request_, registry_, Format::kV2, "node-1", {absl::Seconds(9), 4096});
+  ASSERT_THAT(configured, IsOk());
+  EXPECT_EQ(configured->max_inline_bytes, 4096u);
+  EXPECT_EQ(configured->progress_interval, absl::Seconds(9));
   EXPECT_EQ(plan.progress_interval, absl::Seconds(20));
 }
 

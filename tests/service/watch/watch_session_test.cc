@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "service/watch/wire.h"
 #include "tests/service/watch/client_model.h"
 #include "tests/service/watch/validators.h"
 #include "tests/service/watch/watch_harness.h"
@@ -106,6 +107,26 @@ TEST_F(WatchCursorTest, AStartAtThePresentTellsOnlyLaterChanges) {
   ASSERT_THAT(messages.front().events().events(), SizeIs(1));
   EXPECT_EQ(messages.front().events().events(0).category(), "image_generation");
   ExpectValid(reader);
+}
+
+TEST_F(WatchCursorTest, TheMoreReadersThereAreTheLongerTheySpreadTheirReads) {
+  WatchHub slow(world_.store(), world_.positions(), "node-1", 1);  // One byte a second.
+  const WatchPlan plan = PlanFor(kNow, {kClip});
+  SessionReader one(slow, plan, Now());
+  one.ReadAll(Now());
+  const auto jitter = [&] {
+    const auto messages = one.ReadAll(Now());
+    return absl::ToDoubleSeconds(FromProto(messages.back().events().events(0).fetch_jitter()));
+  };
+  world_.Commit(Edit(kClip, {Put("a", "1")}));
+  const double size =
+      static_cast<double>(world_.store().root()->Find(kClip)->document->size_bytes());
+  ASSERT_LT(size * 3, 120);
+  EXPECT_NEAR(jitter(), size, 0.001);
+  const SessionReader two(slow, plan, Now());
+  const SessionReader three(slow, plan, Now());
+  world_.Commit(Edit(kClip, {Put("a", "2")}));
+  EXPECT_NEAR(jitter(), 3 * size, 0.001);
 }
 
 TEST_F(WatchCursorTest, ASnapshotListsEveryDocumentAndEndsWithTheDigest) {
