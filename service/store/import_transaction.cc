@@ -137,7 +137,12 @@ absl::Status ImportFile(TransactionContext& context, const FileImport& import,
         database, id,
         {intent->revision, snapshot.version, snapshot.content_sha256, snapshot.source_bytes});
   }
-  const RecentCommits recent(database, id, context.time() - import.recent, import.displaced_at);
+  absl::Time as_of = context.time();
+  // An editor may have held a displaced file open for hours: it is judged as it was then.
+  if (import.displaced_at.has_value()) {
+    ASSIGN_OR_RETURN(as_of, TimeOfRevision(database, *import.displaced_at, as_of));
+  }
+  const RecentCommits recent(database, id, as_of - import.recent, import.displaced_at);
   ASSIGN_OR_RETURN(FileEdit edit,
                    MergeThreeWays(*state->document, base, *snapshot.document, snapshot.problems,
                                   [&](const std::string& name, const RecordValue& value) {

@@ -8,6 +8,16 @@ namespace modelref {
 
 bool IsExternalCaller(absl::string_view caller) { return absl::StartsWith(caller, "external:"); }
 
+absl::StatusOr<absl::Time> TimeOfRevision(Database& database, uint64_t revision,
+                                          absl::Time otherwise) {
+  ASSIGN_OR_RETURN(Statement query,
+                   database.Prepare("SELECT time_us FROM transactions WHERE revision <= ? ORDER BY "
+                                    "revision DESC LIMIT 1"));
+  query.Bind(1, revision);
+  ASSIGN_OR_RETURN(const bool row, query.Step());
+  return row ? absl::FromUnixMicros(query.Int(0)) : otherwise;
+}
+
 absl::StatusOr<bool> RecentCommits::Replaced(const std::string& name,
                                              const RecordValue& value) const {
   ASSIGN_OR_RETURN(

@@ -19,6 +19,11 @@ inline constexpr char kDisplacedRequest[] = "displaced";
 // Whether whoever edits files and is no service of ours made the transaction.
 bool IsExternalCaller(absl::string_view caller);
 
+// When the newest transaction up to `revision` was; `otherwise` when none is kept. Errors as
+// Database.
+absl::StatusOr<absl::Time> TimeOfRevision(Database& database, uint64_t revision,
+                                          absl::Time otherwise);
+
 // What commits from elsewhere replaced in one document. Inside a transaction of the caller.
 // Thread-compatible, like its database, which must outlive it.
 class RecentCommits {

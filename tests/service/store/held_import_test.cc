@@ -362,6 +362,19 @@ TEST_F(HeldImportTest, ADisplacedFileIsOlderThanWhatWasSavedInItsPlaceAfterwards
   EXPECT_EQ(State().document->Find("a")->record->json, R"({"v":"new"})") << "it does not get newer";
 }
 
+// The base is that of the rewrite by then.
+TEST_F(HeldImportTest, ADisplacedFileThatIsJudgedLateUndoesNoCommitOfBefore) {
+  Write(R"({"a":{"v":"1"},"b":{"v":"1"}})");
+  CommitTo(*store_, Edit(kClip, {Put("a", "2"), Put("c", "1")}));
+  const std::string kept =
+      dir_.PathOf(absl::StrCat("clip.json.tmp.1.2.3r", store_->root()->revision));
+  ASSERT_THAT(WriteFileDurably(kept, R"({"a":{"v":"1"},"b":{"v":"edited"}})"), IsOk());
+  Write(R"({"a":{"v":"2"},"b":{"v":"1"},"c":{"v":"1"}})");
+  clock_.Advance(absl::Hours(3));
+  EXPECT_THAT(importer_->OfferDisplaced(kClip, ReadDocumentFile(kept, {}), kept, kFile), IsOk());
+  EXPECT_EQ(Json(), R"({"a":{"v":"2"},"b":{"v":"edited"},"c":{"v":"1"}})");
+}
+
 TEST_F(HeldImportTest, ADisplacedFileThatCannotBeTakenWaits) {
   Write(DocumentJson(Names(1, 12)));
   const std::string kept = dir_.PathOf("kept");
