@@ -87,7 +87,8 @@ class RpcServer {
   bool AwaitDrained(absl::Duration patience);
 
   // Asks options.stream_review about every open stream and ends those that may not go on, each
-  // after the message that is on its way. Returns at once. Any thread, from Start() to Shutdown().
+  // after the message that is on its way. Uploads ask by themselves, at every message. Returns at
+  // once. Any thread, from Start() to Shutdown().
   void ReviewStreams();
 
   // While set, new streams are refused with MEMORY_LIMIT. Calls with one answer go on, among them

@@ -31,6 +31,8 @@ class UploadCall final : public Call, private TimerTarget, private ReplyReceiver
   void OnReply(absl::StatusOr<grpc::ByteBuffer> answer) override;
 
   absl::Status Open();
+  // Whether the caller may still do what it began.
+  absl::Status Review();
   void ReadNext();
   // Has the sink do something on the executor; OnReply follows.
   void Execute(std::function<void(const RawReply&)> work);

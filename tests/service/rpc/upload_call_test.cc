@@ -161,6 +161,29 @@ TEST_F(UploadCallTest, ASinkThatIsNotMadeIsTheAnswer) {
   EXPECT_EQ(ReasonOf(upload.Finish().status()), "REFUSED");
 }
 
+TEST_F(UploadCallTest, AnUploadEndsWithTheRightOfItsCallerAlsoBehindItsLastMessage) {
+  std::atomic<bool> revoked{false};
+  StartServer([&](RpcServerOptions* options) {
+    options->stream_review = [&](const CallContext& context) -> absl::Status {
+      EXPECT_EQ(context.method(), kMethod);
+      if (!revoked) return absl::OkStatus();
+      return Error(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED", "no longer");
+    };
+  });
+  TestUpload in_between(server_->channel());
+  TestUpload at_the_end(server_->channel());
+  ASSERT_TRUE(in_between.Write("a"));
+  ASSERT_TRUE(at_the_end.Write("a"));
+  ASSERT_TRUE(Eventually([this] { return counts_.taken == 2; }));
+  revoked = true;
+  in_between.Write("b");
+  EXPECT_EQ(ReasonOf(in_between.Finish().status()), "ROLE_REQUIRED");
+  EXPECT_EQ(ReasonOf(at_the_end.Finish().status()), "ROLE_REQUIRED");
+  EXPECT_EQ(counts_.taken, 2);
+  EXPECT_EQ(counts_.finished, 0);
+  EXPECT_EQ((*server_)->Stats().streams_revoked, 2u);
+}
+
 TEST_F(UploadCallTest, AShutdownEndsUploadsThatGoOn) {
   StartServer();
   TestUpload upload(server_->channel());
