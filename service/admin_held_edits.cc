@@ -10,6 +10,7 @@
 #include "backends/base/json.h"
 #include "backends/base/status_macros.h"
 #include "service/admin_service.h"
+#include "service/bad_field.h"
 #include "service/page_token.h"
 #include "service/watch/wire.h"
 
@@ -19,12 +20,6 @@ namespace {
 constexpr size_t kDefaultPage = 50;
 constexpr size_t kLargestPage = 500;
 constexpr size_t kMaxDetail = 512;
-
-absl::Status BadField(absl::string_view field, absl::string_view description) {
-  return Error(absl::StatusCode::kInvalidArgument, "BAD_FIELD",
-               absl::StrCat(field, ": ", description),
-               {.field_violations = {{std::string(field), std::string(description)}}});
-}
 
 // What decides which edits are listed.
 uint64_t HashOf(const std::vector<DocumentKey>& selected) {

@@ -12,6 +12,7 @@
 #include "backends/base/json.h"
 #include "backends/base/status_macros.h"
 #include "service/admission.h"
+#include "service/bad_field.h"
 #include "service/config.h"
 #include "service/watch/wire.h"
 
@@ -29,12 +30,6 @@ std::string Detail(absl::string_view text) {
   if (text.size() <= kMaxDetail) return std::string(text);
   const absl::string_view cut = text.substr(0, kMaxDetail);
   return std::string(cut.substr(0, FindInvalidUtf8(cut)));
-}
-
-absl::Status BadField(absl::string_view field, absl::string_view description) {
-  return Error(absl::StatusCode::kInvalidArgument, "BAD_FIELD",
-               absl::StrCat(field, ": ", description),
-               {.field_violations = {{std::string(field), std::string(description)}}});
 }
 
 v1::DocumentState StateOf(const DocumentState& document) {

@@ -8,6 +8,7 @@
 #include "backends/base/json.h"
 #include "backends/base/log.h"
 #include "backends/base/status_macros.h"
+#include "service/bad_field.h"
 #include "service/population.h"
 #include "service/watch/wire.h"
 
@@ -19,12 +20,6 @@ constexpr int kMaxSelected = 256;
 constexpr size_t kMaxError = 512;
 constexpr char kMetadataSchemaVersion[] = "1.0.0";
 constexpr char kBackendType[] = "FileSystemBackend";
-
-absl::Status BadField(absl::string_view field, absl::string_view description) {
-  return Error(absl::StatusCode::kInvalidArgument, "BAD_FIELD",
-               absl::StrCat(field, ": ", description),
-               {.field_violations = {{std::string(field), std::string(description)}}});
-}
 
 v1::ModelOperation OperationToProto(Operation operation) {
   switch (operation) {

@@ -6,6 +6,7 @@
 #include "backends/base/error.h"
 #include "backends/base/json.h"
 #include "backends/base/status_macros.h"
+#include "service/bad_field.h"
 #include "service/rpc/bytes.h"
 #include "service/write_answers.h"
 
@@ -18,12 +19,6 @@ constexpr uint64_t kStepBytes = 256;
 
 absl::Status BadSequence(absl::string_view what) {
   return Error(absl::StatusCode::kInvalidArgument, "BAD_IMPORT_SEQUENCE", what);
-}
-
-absl::Status BadField(absl::string_view field, absl::string_view description) {
-  return Error(absl::StatusCode::kInvalidArgument, "BAD_FIELD",
-               absl::StrCat(field, ": ", description),
-               {.field_violations = {{std::string(field), std::string(description)}}});
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "backends/base/json.h"
 #include "backends/base/status_macros.h"
 #include "service/admission.h"
+#include "service/bad_field.h"
 #include "service/rpc/bytes.h"
 #include "service/write_answers.h"
 #include "service/write_import.h"
@@ -23,27 +24,21 @@ constexpr size_t kMaxAuditRequestId = 120;
 // Who writes where nobody is identified.
 constexpr absl::string_view kAnonymous = "anonymous";
 
-absl::Status BadField(absl::string_view reason, absl::string_view field,
-                      absl::string_view description) {
-  return Error(absl::StatusCode::kInvalidArgument, reason, absl::StrCat(field, ": ", description),
-               {.field_violations = {{std::string(field), std::string(description)}}});
-}
-
 absl::Status CheckChoices(const v1::WriteOptions& options) {
   if (!v1::Durability_IsValid(options.durability())) {
-    return BadField("BAD_FIELD", "options.durability", "is not known to this server");
+    return BadField("options.durability", "is not known to this server");
   }
   if (!v1::WriteRoute_IsValid(options.route())) {
-    return BadField("BAD_FIELD", "options.route", "is not known to this server");
+    return BadField("options.route", "is not known to this server");
   }
   const std::string& cause = options.audit_request_id();
   if (cause.size() > kMaxAuditRequestId) {
-    return BadField("BAD_FIELD", "options.audit_request_id",
+    return BadField("options.audit_request_id",
                     absl::StrCat("at most ", kMaxAuditRequestId, " bytes"));
   }
   for (const char c : cause) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
-      return BadField("BAD_FIELD", "options.audit_request_id", "has control characters");
+      return BadField("options.audit_request_id", "has control characters");
     }
   }
   return absl::OkStatus();
@@ -139,7 +134,7 @@ absl::StatusOr<WriteCall> WriteService::CheckOptions(const CallFacts& facts,
   call.audit_request_id = options.audit_request_id();
   if (!options.request_id().empty()) {
     const std::optional<std::string> id = ParseRequestId(options.request_id());
-    if (!id.has_value()) return BadField("BAD_REQUEST_ID", "options.request_id", "is no UUID");
+    if (!id.has_value()) return BadField("options.request_id", "is no UUID", "BAD_REQUEST_ID");
     if (call.audit_request_id.empty()) call.audit_request_id = *id;
     if (!options.validate_only()) call.request = {call.caller, facts.method, *id};
   }

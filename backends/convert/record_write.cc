@@ -17,7 +17,6 @@
 namespace modelref {
 namespace {
 
-constexpr char kTextCategory[] = "text_generation";
 constexpr char kDownload[] = "download";
 constexpr char kSlowDownload[] = "known_slow_download";
 constexpr absl::string_view kSlowHost = "civitai";

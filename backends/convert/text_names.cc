@@ -85,6 +85,14 @@ TextNameParts ParseTextName(absl::string_view name) {
   return parts;
 }
 
+bool HasTextEntries(const DocumentKey& key) {
+  return key.format == Format::kLegacy && key.category == kTextCategory;
+}
+
+bool IsTextEntry(const DocumentKey& key, absl::string_view name) {
+  return HasTextEntries(key) && HasTextBackendPrefix(name);
+}
+
 bool HasTextBackendPrefix(absl::string_view name) {
   return absl::StartsWith(name, kAphrodite) || absl::StartsWith(name, kKoboldcpp);
 }

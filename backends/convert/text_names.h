@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "backends/base/document_key.h"
 
 namespace modelref {
 
@@ -33,8 +34,16 @@ struct TextNameParts {
 // Of the name without backend prefix and without author.
 TextNameParts ParseTextName(absl::string_view name);
 
+// The category whose models inference backends offer under names of their own.
+inline constexpr absl::string_view kTextCategory = "text_generation";
+
 // True for "aphrodite/..." and "koboldcpp/...": generated duplicates, never stored.
 bool HasTextBackendPrefix(absl::string_view name);
+
+// Whether the document has such entries beside the models themselves (H 3.9), and whether `name` is
+// one of them.
+bool HasTextEntries(const DocumentKey& key);
+bool IsTextEntry(const DocumentKey& key, absl::string_view name);
 
 // The name without one such prefix.
 absl::string_view StripTextBackendPrefix(absl::string_view name);

@@ -17,8 +17,6 @@
 namespace modelref {
 namespace {
 
-constexpr char kTextCategory[] = "text_generation";
-
 // The entries that readers get for a base record (H 3.9): itself as it is, the others generated.
 std::vector<RecordPtr> TextEntries(const RecordPtr& base) {
   std::vector<RecordPtr> entries;
@@ -31,18 +29,13 @@ std::vector<RecordPtr> TextEntries(const RecordPtr& base) {
   return entries;
 }
 
-bool HasGeneratedEntries(const DocumentKey& key) {
-  return key.category == kTextCategory && key.format == Format::kLegacy;
-}
-
 AdoptedHistory Finish(const DocumentKey& key, ReplayedDocument replayed) {
   AdoptedHistory history;
   history.last_event_id = replayed.last_event_id;
-  const bool is_text = HasGeneratedEntries(key);
   std::vector<RecordPtr> records;
   std::set<std::string> names;
   for (const ReplayedRecord& replay : replayed.records) {
-    if (is_text && HasTextBackendPrefix(replay.name)) continue;  // Follows from its base record.
+    if (IsTextEntry(key, replay.name)) continue;  // Follows from its base record.
     const RecordPtr record = RecordOfReplay(replay);
     if (record == nullptr) {
       ++history.unexplained;
@@ -89,7 +82,7 @@ RecordPtr RecordOfReplay(const ReplayedRecord& record) {
 }
 
 std::vector<RecordPtr> EntriesOf(const DocumentKey& key, const RecordPtr& record) {
-  return HasGeneratedEntries(key) ? TextEntries(record) : std::vector<RecordPtr>{record};
+  return HasTextEntries(key) ? TextEntries(record) : std::vector<RecordPtr>{record};
 }
 
 absl::StatusOr<AdoptedTrail> ReadAdoptedTrail(const std::string& root,

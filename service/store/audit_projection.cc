@@ -30,7 +30,6 @@ const std::string& EventsOfDocument() {
 }
 
 constexpr int64_t kMicrosPerSecond = 1'000'000;
-constexpr char kTextCategory[] = "text_generation";
 
 absl::Status Damaged(uint64_t event_id, absl::string_view what) {
   return Error(absl::StatusCode::kDataLoss, "STORE_DAMAGED",
@@ -80,8 +79,7 @@ absl::StatusOr<AuditEvent> EventOf(const Statement& row) {
 
 // The original has no such record: it follows from the base record, whose events have lines.
 bool IsGenerated(const AuditEvent& event) {
-  return event.format == Format::kLegacy && event.category == kTextCategory &&
-         HasTextBackendPrefix(event.model_name);
+  return IsTextEntry({event.category, event.format}, event.model_name);
 }
 
 // Whether the database has the event of a line, and not another one by the same id.

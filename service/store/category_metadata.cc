@@ -14,15 +14,10 @@ namespace modelref {
 namespace {
 
 constexpr char kAdoptionCaller[] = "external:adopt";
-constexpr char kTextCategory[] = "text_generation";
 constexpr char kFileSchemaVersion[] = "1.0.0";
 constexpr char kBackendType[] = "FileSystemBackend";
 // Of a year before 10000: what a file says beyond it is no time.
 constexpr int64_t kLastSecond = 253'402'300'799;
-
-bool HasDerivedEntries(const DocumentKey& key) {
-  return key.format == Format::kLegacy && key.category == kTextCategory;
-}
 
 absl::string_view NameOf(Operation operation) {
   switch (operation) {
@@ -103,11 +98,11 @@ OperationRule::OperationRule(absl::string_view caller, std::set<std::string> leg
 bool OperationRule::Counts(const DocumentKey& key, absl::string_view name) const {
   if (is_adoption_) return false;
   if (key.format == Format::kV2) return legacy_categories_.count(key.category) == 0;
-  return !HasDerivedEntries(key) || !HasTextBackendPrefix(name);
+  return !IsTextEntry(key, name);
 }
 
 uint64_t CountModels(const DocumentKey& key, const Document& document) {
-  if (!HasDerivedEntries(key)) return document.record_count();
+  if (!HasTextEntries(key)) return document.record_count();
   uint64_t count = 0;
   document.ForEach(
       [&count](const Entry& entry) { count += HasTextBackendPrefix(entry.record->name) ? 0 : 1; });

@@ -35,10 +35,6 @@ absl::Status AddEntries(const Record& record, const std::vector<std::string>& wa
 
 }  // namespace
 
-bool HasTextEntries(const DocumentKey& key) {
-  return key.format == Format::kLegacy && key.category == "text_generation";
-}
-
 absl::Status AddTextEntries(const Document& document, const std::string& name,
                             const RecordPtr& after, const WriteLimits& limits,
                             std::vector<RecordChange>* changes) {

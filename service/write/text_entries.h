@@ -12,9 +12,6 @@
 
 namespace modelref {
 
-// Whether writes of the document have such entries in tow.
-bool HasTextEntries(const DocumentKey& key);
-
 // Adds the changes of the entries that follow from `after` (null: a delete) under `name`. An entry
 // that two models claim is that of the later one, as for readers of models.csv. `document` is what
 // the write met.

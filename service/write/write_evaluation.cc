@@ -140,7 +140,7 @@ void Evaluator::DeleteOthers() {
   size_t models = 0;
   state_.document->ForEach([&](const Entry& entry) {
     const std::string& name = entry.record->name;
-    if (HasTextEntries(plan_.key) && HasTextBackendPrefix(name)) return;
+    if (IsTextEntry(plan_.key, name)) return;
     ++models;
     if (listed.count(name) == 0) others.push_back(&entry);
   });

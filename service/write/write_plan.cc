@@ -15,8 +15,6 @@
 namespace modelref {
 namespace {
 
-constexpr absl::string_view kTextCategory = "text_generation";
-
 // Where the parts of one operation are in its request.
 struct OperationFields {
   std::string prefix;  // "", "operations[3].put."

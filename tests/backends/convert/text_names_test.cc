@@ -91,5 +91,18 @@ TEST(KnownValuesTest, BaselinesAreKnownByNameAndAlias) {
   EXPECT_EQ(NormalizedImageBaseline("SDXL"), "SDXL");
 }
 
+TEST(TextNamesTest, OnlyTheLegacyTextDocumentHasEntriesOfBackends) {
+  const DocumentKey text{"text_generation", Format::kLegacy};
+  EXPECT_TRUE(HasTextEntries(text));
+  EXPECT_TRUE(IsTextEntry(text, "koboldcpp/Model"));
+  EXPECT_TRUE(IsTextEntry(text, "aphrodite/Author/Model"));
+  EXPECT_FALSE(IsTextEntry(text, "Author/Model"));
+  for (const DocumentKey& other :
+       {DocumentKey{"text_generation", Format::kV2}, DocumentKey{"clip", Format::kLegacy}}) {
+    EXPECT_FALSE(HasTextEntries(other)) << other.ToString();
+    EXPECT_FALSE(IsTextEntry(other, "koboldcpp/Model")) << other.ToString();
+  }
+}
+
 }  // namespace
 }  // namespace modelref
