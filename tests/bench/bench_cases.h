@@ -26,6 +26,7 @@ struct Plan {
   int write_rounds = 21;
   int list_calls = 1'000;
   int starts = 7;
+  size_t history_bytes = size_t{1} << 30;
 
   static Plan Quick();
   // Shows that every case works, and measures nothing.
@@ -60,6 +61,8 @@ void RunFanOutCases(Bench* bench);
 void RunHugeCases(Bench* bench);
 // From the start of the process to its first answer.
 void RunStartCases(Bench* bench);
+// The same with a long history.
+void RunHistoryCases(Bench* bench);
 // Durable writes, beside the disk and the engine of the store.
 void RunWriteCases(Bench* bench);
 // The same bytes from other servers: nginx and redis.
@@ -98,6 +101,10 @@ std::vector<RateSeries> MeasureRates(const Plan& plan, const std::vector<Side>& 
 // Two rows: calls per second with the goal, and processor time per call.
 void AddRates(const std::string& name, const RateSeries& ours, const RateSeries& bare,
               const Goal& goal, Report* report);
+
+// Starts a server, asks it once, and returns how long that took in seconds.
+double TimeStart(const std::function<RunningServer()>& start_server, const H2Request& request,
+                 bool graceful_end);
 
 // Requests of the small and medium documents, and what is told of changes.
 struct MixedRequests {

@@ -29,7 +29,7 @@ struct Group {
 constexpr Group kGroups[] = {
     {"unary", RunUnaryCases, true},    {"pause", RunPauseCases},     {"idle", RunIdleCases},
     {"fan-out", RunFanOutCases, true}, {"huge", RunHugeCases, true}, {"start", RunStartCases},
-    {"writes", RunWriteCases},         {"peers", RunPeerCases},
+    {"history", RunHistoryCases},      {"writes", RunWriteCases},    {"peers", RunPeerCases},
 };
 
 constexpr char kUsage[] =
@@ -118,6 +118,7 @@ Plan Plan::Quick() {
   plan.list_calls = 300;
   plan.write_rounds = 5;
   plan.starts = 3;
+  plan.history_bytes = 64 << 20;
   return plan;
 }
 
@@ -135,6 +136,7 @@ Plan Plan::Smoke() {
   plan.write_rounds = 1;
   plan.list_calls = 5;
   plan.starts = 1;
+  plan.history_bytes = 1 << 20;
   return plan;
 }
 

@@ -83,22 +83,6 @@ void MeasureStream(const ServerPair& pair, const H2Request& request, size_t byte
   bench->report.AddRounds("StreamCategory of the whole", "MB/s", rates, {Goal::kAtLeast, 200});
 }
 
-// Starts a server, asks it once, and returns how long that took in seconds.
-double TimeStart(const std::function<RunningServer()>& start_server, const H2Request& request,
-                 bool graceful_end) {
-  const SteadyTime start = SteadyClock::now();
-  const RunningServer server = start_server();
-  double seconds = 0;
-  {
-    // Gone before the server ends, which would wait for it.
-    H2Client client(server.address, 1);
-    if (!client.Call(request).end.ok) Die("a server that just started refuses " + request.path);
-    seconds = SecondsSince(start);
-  }
-  if (graceful_end) server.child().Interrupt();
-  return seconds;
-}
-
 H2Request GetModel(absl::string_view category) {
   v1::GetModelRequest request;
   request.set_category(std::string(category));

@@ -43,6 +43,21 @@ void AddRates(const std::string& name, const RateSeries& ours, const RateSeries&
   report->AddRounds(absl::StrCat(name, ", processor"), "us/call", {ours.micros, bare.micros}, {});
 }
 
+double TimeStart(const std::function<RunningServer()>& start_server, const H2Request& request,
+                 bool graceful_end) {
+  const SteadyTime start = SteadyClock::now();
+  const RunningServer server = start_server();
+  double seconds = 0;
+  {
+    // Gone before the server ends, which would wait for it.
+    H2Client client(server.address, 1);
+    if (!client.Call(request).end.ok) Die("a server that just started refuses " + request.path);
+    seconds = SecondsSince(start);
+  }
+  if (graceful_end) server.child().Interrupt();
+  return seconds;
+}
+
 MixedRequests::MixedRequests() {
   for (const absl::string_view category : {kSmall, kMedium}) {
     v1::GetCategoryRequest request;
