@@ -2,7 +2,6 @@
 
 #include <grpc/byte_buffer.h>
 #include <grpc/compression.h>
-#include <grpcpp/support/slice.h>
 #include <zlib.h>
 
 #include <array>
@@ -105,6 +104,14 @@ grpc::ByteBuffer GzipMessage(absl::string_view head, std::shared_ptr<const Defla
   grpc::ByteBuffer message = grpc::internal::GrpcByteBufferPeer::Adopt(
       grpc_raw_compressed_byte_buffer_create(slices.data(), slices.size(), GRPC_COMPRESS_GZIP));
   for (const grpc_slice& slice : slices) grpc_slice_unref(slice);
+  return message;
+}
+
+grpc::ByteBuffer GzipMessage(const grpc::Slice& member) {
+  grpc_slice slice = member.c_slice();
+  grpc::ByteBuffer message = grpc::internal::GrpcByteBufferPeer::Adopt(
+      grpc_raw_compressed_byte_buffer_create(&slice, 1, GRPC_COMPRESS_GZIP));
+  grpc_slice_unref(slice);
   return message;
 }
 

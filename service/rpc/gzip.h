@@ -4,6 +4,7 @@
 // gRPC itself would compress each message anew on the queue's thread.
 
 #include <grpcpp/support/byte_buffer.h>
+#include <grpcpp/support/slice.h>
 
 #include <cstdint>
 #include <memory>
@@ -38,6 +39,9 @@ class DeflatedTail {
 // The message `head` + the bytes of `tail` as one gzip member that shares the memory of `tail`. The
 // head is stored as it is: 65,535 bytes at most.
 grpc::ByteBuffer GzipMessage(absl::string_view head, std::shared_ptr<const DeflatedTail> tail);
+
+// The message whose compressed form `member` is: one that was taken from a GzipMessage() before.
+grpc::ByteBuffer GzipMessage(const grpc::Slice& member);
 
 // Whether GzipMessage() made it. Such a message goes out only on a call that says so in its
 // metadata (grpc::ServerContext::set_compression_algorithm) and whose peer accepts gzip.

@@ -1,7 +1,8 @@
 // The least that a gRPC server can do: it answers with bytes that were made beforehand, on the same
 // kind of completion queues and threads as modelrefd. What grpc_bench compares modelrefd with.
 //
-// bare_server ANSWERS ADDRESS [MAX_STREAMS_PER_CONNECTION]: ANSWERS is a file of WriteAnswers().
+// bare_server ANSWERS ADDRESS [MAX_STREAMS_PER_CONNECTION [CERTIFICATE KEY]]: ANSWERS is a file of
+// WriteAnswers(); with the other two, PEM, it speaks TLS.
 
 #include <grpcpp/alarm.h>
 #include <grpcpp/security/server_credentials.h>
@@ -12,15 +13,18 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <list>
-#include <map>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "service/rpc/gzip.h"
 #include "service/rpc/raw_service.h"
+#include "tests/bench/bare_methods.h"
 #include "tests/bench/recorded_answers.h"
 
 namespace modelref::bench {
@@ -32,31 +36,6 @@ class Tag {
  public:
   virtual ~Tag() = default;
   virtual void OnComplete(bool ok) = 0;
-};
-
-grpc::ByteBuffer BufferOf(const std::string& bytes) {
-  const grpc::Slice slice(bytes.data(), bytes.size(), grpc::Slice::STATIC_SLICE);
-  return grpc::ByteBuffer(&slice, 1);
-}
-
-// The answers of one method, by request.
-struct Method {
-  int index = 0;
-  AnswerKind kind = AnswerKind::kUnary;
-  std::vector<std::pair<std::string, std::vector<grpc::ByteBuffer>>> answers;
-
-  const std::vector<grpc::ByteBuffer>* Find(const grpc::ByteBuffer& request) const {
-    if (answers.size() == 1) return &answers[0].second;
-    grpc::Slice slice;
-    if (!request.TrySingleSlice(&slice).ok() && !request.DumpToSingleSlice(&slice).ok()) {
-      return nullptr;
-    }
-    const absl::string_view bytes(reinterpret_cast<const char*>(slice.begin()), slice.size());
-    for (const auto& [asked, messages] : answers) {
-      if (asked == bytes) return &messages;
-    }
-    return nullptr;
-  }
 };
 
 class WatchStream;
@@ -103,6 +82,7 @@ class UnaryCall final : public Tag {
       writer_.FinishWithError(grpc::Status(grpc::StatusCode::NOT_FOUND, "not recorded"), this);
       return;
     }
+    if (IsGzip((*answer)[0])) context_.set_compression_algorithm(GRPC_COMPRESS_GZIP);
     writer_.Finish((*answer)[0], grpc::Status::OK, this);
     if (method_->answers[0].first == kFanOutMethod) bare_->FanOut();
   }
@@ -216,26 +196,6 @@ void Bare::FanOut() {
 // As many as modelrefd has by default.
 int QueueCount() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2); }
 
-void AddMethods(const std::vector<RecordedAnswer>& answers, Bare* bare) {
-  std::map<std::string, Method*> by_path;
-  for (const RecordedAnswer& answer : answers) {
-    Method*& method = by_path[answer.path];
-    if (method == nullptr) {
-      method = bare->methods.emplace_back(std::make_unique<Method>()).get();
-      method->index = static_cast<int>(bare->methods.size()) - 1;
-      method->kind = answer.kind;
-      if (answer.kind == AnswerKind::kUnary) {
-        bare->service.AddUnary(answer.path.c_str());
-      } else {
-        bare->service.AddStream(answer.path.c_str());
-      }
-    }
-    auto& [request, messages] = method->answers.emplace_back();
-    request = answer.request;
-    for (const std::string& message : answer.messages) messages.push_back(BufferOf(message));
-  }
-}
-
 void AddQueues(grpc::ServerBuilder* builder, std::vector<std::unique_ptr<Queue>>* queues) {
   for (int i = 0; i < QueueCount(); ++i) {
     queues->push_back(std::make_unique<Queue>());
@@ -257,14 +217,26 @@ void Post(Bare* bare) {
   }
 }
 
-int Main(const std::string& file, const std::string& address, int streams_per_connection) {
+std::string TextOf(const char* file) {
+  std::ifstream in(file);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+std::shared_ptr<grpc::ServerCredentials> TlsCredentials(const char* certificate, const char* key) {
+  grpc::SslServerCredentialsOptions options;
+  options.pem_key_cert_pairs.push_back({TextOf(key), TextOf(certificate)});
+  return grpc::SslServerCredentials(options);
+}
+
+int Main(const std::string& file, const std::string& address, int streams_per_connection,
+         const std::shared_ptr<grpc::ServerCredentials>& credentials) {
   std::signal(SIGPIPE, SIG_IGN);
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   std::vector<RecordedAnswer> answers = ReadAnswers(file);
   const std::string fan_out(kFanOutMethod);
-  answers.push_back({AnswerKind::kUnary, fan_out, fan_out, {"!"}});
+  answers.push_back({AnswerKind::kUnary, fan_out, fan_out, false, {"!"}});
   Bare bare;
-  AddMethods(answers, &bare);
+  bare.methods = MakeMethods(answers, &bare.service);
   grpc::ServerBuilder builder;
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 64 << 10);
@@ -272,7 +244,7 @@ int Main(const std::string& file, const std::string& address, int streams_per_co
   builder.RegisterService(&bare.service);
   AddQueues(&builder, &bare.unary_queues);
   AddQueues(&builder, &bare.stream_queues);
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials());
+  builder.AddListeningPort(address, credentials);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return 1;
   Post(&bare);
@@ -289,8 +261,12 @@ int Main(const std::string& file, const std::string& address, int streams_per_co
 
 int main(int argc, char** argv) {
   if (argc < 3) {
-    std::fprintf(stderr, "usage: bare_server ANSWERS ADDRESS [MAX_STREAMS_PER_CONNECTION]\n");
+    std::fprintf(stderr,
+                 "usage: bare_server ANSWERS ADDRESS [MAX_STREAMS_PER_CONNECTION"
+                 " [CERTIFICATE KEY]]\n");
     return 2;
   }
-  return modelref::bench::Main(argv[1], argv[2], argc > 3 ? std::atoi(argv[3]) : 100);
+  return modelref::bench::Main(argv[1], argv[2], argc > 3 ? std::atoi(argv[3]) : 100,
+                               argc > 5 ? modelref::bench::TlsCredentials(argv[4], argv[5])
+                                        : grpc::InsecureServerCredentials());
 }

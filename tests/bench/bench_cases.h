@@ -115,6 +115,9 @@ struct MixedRequests {
   std::vector<const H2Request*> All() const;
 };
 
+// The setting with which modelrefd compresses every answer of a document that is worth it.
+inline constexpr char kCompressAll[] = "runtime.gzip_min_bytes=1000";
+
 // Whether it is a WatchResponse with events.
 bool IsEvent(absl::string_view message);
 

@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
-#include "tests/bench/h2_connection.h"
+#include "tests/bench/byte_socket.h"
 
 namespace modelref::bench {
 namespace {

@@ -25,10 +25,11 @@ double SecondsSince(SteadyTime start) {
   return std::chrono::duration<double>(SteadyClock::now() - start).count();
 }
 
-H2Client::H2Client(const std::string& address, int connections) : epoll_(epoll_create1(0)) {
+H2Client::H2Client(const std::string& address, int connections, bool tls)
+    : epoll_(epoll_create1(0)) {
   H2Connection::Sink* const sink = this;
   for (int i = 0; i < connections; ++i) {
-    connections_.push_back(std::make_unique<H2Connection>(address, sink));
+    connections_.push_back(std::make_unique<H2Connection>(address, tls, sink));
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.ptr = connections_.back().get();

@@ -32,7 +32,7 @@ struct LoopResult {
 // Several connections to one server, served by one thread: the caller's, while it is in a method.
 class H2Client final : private H2Connection::Sink {
  public:
-  H2Client(const std::string& address, int connections);
+  H2Client(const std::string& address, int connections, bool tls = false);
   ~H2Client() override;
 
   // Calls on the first connection and waits for the answer. Ends the process when there is none

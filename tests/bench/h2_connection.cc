@@ -1,18 +1,11 @@
 #include "tests/bench/h2_connection.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace modelref::bench {
@@ -59,34 +52,10 @@ void AppendText(const std::string& text, std::string* out) {
   out->append(text);
 }
 
-int ConnectTo(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  uint32_t port = 0;
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  if (colon == std::string::npos || !absl::SimpleAtoi(address.substr(colon + 1), &port) ||
-      inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr) != 1) {
-    Die("not an address: " + address);
-  }
-  to.sin_port = htons(static_cast<uint16_t>(port));
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd < 0 || connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof(to)) != 0) {
-    Die(absl::StrCat("cannot connect to ", address, ": ", std::strerror(errno)));
-  }
-  const int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-  return fd;
-}
-
 }  // namespace
 
-void Die(const std::string& why) {
-  std::fprintf(stderr, "grpc_bench: %s\n", why.c_str());
-  std::exit(1);
-}
-
-H2Connection::H2Connection(const std::string& address, Sink* sink)
-    : address_(address), sink_(sink), fd_(ConnectTo(address)) {
+H2Connection::H2Connection(const std::string& address, bool tls, Sink* sink)
+    : address_(address), sink_(sink), socket_(address, tls) {
   constexpr uint16_t kEnablePush = 2;
   constexpr uint16_t kInitialWindow = 4;
   in_.resize(kReadBuffer);
@@ -102,8 +71,6 @@ H2Connection::H2Connection(const std::string& address, Sink* sink)
   AppendU32(kLargestWindow - 65535, &out_);
   Flush();
 }
-
-H2Connection::~H2Connection() { close(fd_); }
 
 void H2Connection::AddFrameHead(size_t size, uint8_t type, uint8_t flags, uint32_t stream) {
   AppendU32(static_cast<uint32_t>(size << 8) | type, &out_);
@@ -184,20 +151,18 @@ void H2Connection::Start(const H2Request& request, uint64_t tag, bool messages) 
 }
 
 void H2Connection::Flush() {
-  size_t sent = 0;
-  while (sent < out_.size()) {
-    const ssize_t n = send(fd_, out_.data() + sent, out_.size() - sent, MSG_NOSIGNAL);
-    if (n < 0 && errno != EINTR) Die(absl::StrCat(address_, " closed: ", std::strerror(errno)));
-    if (n > 0) sent += static_cast<size_t>(n);
-  }
+  socket_.Send(out_);
   out_.clear();
 }
 
 void H2Connection::Read() {
-  const ssize_t n = recv(fd_, in_.data() + in_size_, in_.size() - in_size_, MSG_DONTWAIT);
-  if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (n <= 0) Die(address_ + " closed a connection");
-  in_size_ += static_cast<size_t>(n);
+  do {
+    in_size_ += socket_.Receive(in_.data() + in_size_, in_.size() - in_size_);
+    HandleFrames();
+  } while (socket_.holds_more());
+}
+
+void H2Connection::HandleFrames() {
   size_t used = 0;
   while (const size_t frame = OneFrame(in_.data() + used, in_size_ - used)) used += frame;
   in_size_ -= used;

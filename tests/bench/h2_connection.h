@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "tests/bench/byte_socket.h"
 
 namespace modelref::bench {
 
@@ -27,7 +28,7 @@ struct H2End {
   size_t bytes = 0;         // Of all DATA frames.
 };
 
-// The client's side of one HTTP/2 connection without TLS, made to cost as little as possible: so
+// The client's side of one HTTP/2 connection, made to cost as little as possible: so
 // that what is measured is the server. It does not decode header fields; an answer without content
 // is taken for an error, which gRPC's are. Windows are opened as wide as the protocol allows.
 // Single-threaded. Ends the process when the connection breaks.
@@ -42,12 +43,11 @@ class H2Connection {
   };
 
   // `address` is HOST:PORT with a numeric host. Blocks until connected.
-  H2Connection(const std::string& address, Sink* sink);
-  ~H2Connection();
+  H2Connection(const std::string& address, bool tls, Sink* sink);
   H2Connection(const H2Connection&) = delete;
   H2Connection& operator=(const H2Connection&) = delete;
 
-  int fd() const { return fd_; }
+  int fd() const { return socket_.fd(); }
   // Sent by the next Flush(). Requests are told apart by where they are: one that was started must
   // not change, and stay there as long as the connection.
   void Start(const H2Request& request, uint64_t tag, bool messages);
@@ -67,6 +67,7 @@ class H2Connection {
   void AddFrameHead(size_t size, uint8_t type, uint8_t flags, uint32_t stream);
   void AddField(const std::string& name, const std::string& value, std::string* block);
   std::string HeaderBlock(const H2Request& request);
+  void HandleFrames();
   size_t OneFrame(const char* data, size_t size);
   void OnFrame(uint8_t type, uint8_t flags, uint32_t id, absl::string_view payload);
   void OnData(uint32_t id, absl::string_view payload);
@@ -75,7 +76,7 @@ class H2Connection {
 
   const std::string address_;
   Sink* const sink_;
-  int fd_ = -1;
+  ByteSocket socket_;
   uint32_t next_id_ = 1;
   std::string out_;
   std::string in_;
@@ -88,8 +89,5 @@ class H2Connection {
   size_t prepared_data_ = 0;
   std::unordered_map<uint32_t, Stream> streams_;
 };
-
-// Prints why and ends the process: a measurement that went wrong has no result.
-[[noreturn]] void Die(const std::string& why);
 
 }  // namespace modelref::bench

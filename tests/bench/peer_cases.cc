@@ -65,8 +65,8 @@ RunningServer StartNginx(const std::string& program, const std::string& folder,
 void MeasureNginx(const RunningServer& ours, const H2Request& request, const std::string& content,
                   Bench* bench) {
   for (const bool gzip : {false, true}) {
-    const std::string name =
-        gzip ? "GetCategory 10 KB beside nginx, gzip_static" : "GetCategory 10 KB beside nginx";
+    const std::string name = gzip ? "GetCategory 10 KB, gzip, beside nginx, gzip_static"
+                                  : "GetCategory 10 KB beside nginx";
     const std::string program = FindProgram("nginx");
     if (program.empty()) {
       bench->report.AddNotRun(name, "nginx is not installed");
@@ -76,9 +76,11 @@ void MeasureNginx(const RunningServer& ours, const H2Request& request, const std
     H2Request get;
     get.path = "/medium.json";
     get.get = true;
-    get.accept_gzip = gzip;
+    H2Request call = request;
+    get.accept_gzip = call.accept_gzip = gzip;
+    if (gzip && !BecomesCompressed(ours, call)) Die("modelrefd does not compress");
     const std::vector<RateSeries> series =
-        MeasureRates(bench->plan, {{&ours, {&request}}, {&nginx, {&get}}}, kConnections, kInFlight);
+        MeasureRates(bench->plan, {{&ours, {&call}}, {&nginx, {&get}}}, kConnections, kInFlight);
     AddRates(name, series[0], series[1], {}, &bench->report);
   }
 }
@@ -166,7 +168,9 @@ void MeasureRedis(const RunningServer& ours, const H2Request& request, const std
 void RunPeerCases(Bench* bench) {
   const std::string data = bench->folder + "/peers";
   MakeDataDirectory(data);
-  const RunningServer ours = StartModelrefd(data, bench->folder + "/peers.log");
+  ServerOptions options;
+  options.settings = {kCompressAll};
+  const RunningServer ours = StartModelrefd(data, bench->folder + "/peers.log", options);
   v1::GetCategoryRequest request;
   request.set_category(std::string(kMedium));
   const H2Request call = ReferenceRequest("GetCategory", request);

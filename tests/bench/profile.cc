@@ -8,7 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "tests/bench/h2_connection.h"
+#include "tests/bench/byte_socket.h"
 
 namespace modelref::bench {
 namespace {

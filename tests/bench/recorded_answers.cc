@@ -34,6 +34,7 @@ void WriteAnswers(const std::string& file, const std::vector<RecordedAnswer>& an
     WriteText(std::string(1, static_cast<char>(answer.kind)), &out);
     WriteText(answer.path, &out);
     WriteText(answer.request, &out);
+    WriteText(answer.compressed ? "gzip" : "", &out);
     WriteText(std::to_string(answer.messages.size()), &out);
     for (const std::string& message : answer.messages) WriteText(message, &out);
   }
@@ -46,13 +47,16 @@ std::vector<RecordedAnswer> ReadAnswers(const std::string& file) {
   if (!in) Fail(file);
   std::vector<RecordedAnswer> answers;
   std::string kind;
+  std::string encoding;
   std::string count;
   while (ReadText(&in, &kind)) {
     RecordedAnswer& answer = answers.emplace_back();
     answer.kind = static_cast<AnswerKind>(kind[0]);
-    if (!ReadText(&in, &answer.path) || !ReadText(&in, &answer.request) || !ReadText(&in, &count)) {
+    if (!ReadText(&in, &answer.path) || !ReadText(&in, &answer.request) ||
+        !ReadText(&in, &encoding) || !ReadText(&in, &count)) {
       Fail(file);
     }
+    answer.compressed = !encoding.empty();
     answer.messages.resize(std::stoul(count));
     for (std::string& message : answer.messages) {
       if (!ReadText(&in, &message)) Fail(file);

@@ -18,6 +18,7 @@ struct RecordedAnswer {
   AnswerKind kind = AnswerKind::kUnary;
   std::string path;
   std::string request;
+  bool compressed = false;  // The messages are gzip.
   std::vector<std::string> messages;
 };
 

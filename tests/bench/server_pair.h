@@ -17,20 +17,32 @@ inline constexpr int kStreamsPerConnection = 1000;
 struct RunningServer {
   std::unique_ptr<ChildProcess> process;
   std::string address;
+  bool tls = false;
 
   ChildProcess& child() const { return *process; }
 };
 
+// How modelrefd is started beside its directory.
+struct ServerOptions {
+  std::vector<std::string> settings;  // "name=value" each.
+  bool tls = false;                   // With a certificate that is made for it.
+};
+
 // Starts modelrefd on the directory and waits until it listens. `log` is a file.
-RunningServer StartModelrefd(const std::string& data_dir, const std::string& log);
+RunningServer StartModelrefd(const std::string& data_dir, const std::string& log,
+                             const ServerOptions& options = {});
 // The same for the bare server, which answers with what was recorded.
-RunningServer StartBare(const std::vector<RecordedAnswer>& answers, const std::string& folder);
+RunningServer StartBare(const std::vector<RecordedAnswer>& answers, const std::string& folder,
+                        bool tls = false);
+
+// Asks until the answer is compressed, which it is once somebody has asked; false when it never is.
+bool BecomesCompressed(const RunningServer& server, const H2Request& request);
 
 // modelrefd and a bare server that answers the same.
 class ServerPair {
  public:
   // `folder` takes logs and the recorded answers.
-  ServerPair(std::string folder, const std::string& data_dir);
+  ServerPair(std::string folder, const std::string& data_dir, const ServerOptions& options = {});
 
   // Asks modelrefd, and keeps the answer for the bare server. Ends the process when there is none.
   const RecordedAnswer& Record(AnswerKind kind, const H2Request& request);

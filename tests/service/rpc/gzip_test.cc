@@ -69,5 +69,13 @@ TEST(GzipTest, OnlySuchMessagesAreGzip) {
   EXPECT_FALSE(IsGzip(grpc::ByteBuffer()));
 }
 
+TEST(GzipTest, AMessageCanBeMadeAgainOfItsBytes) {
+  const std::string tail = Text(10'000, 4);
+  const std::string member = FlattenBytes(GzipMessage("head", DeflatedTail::Make(tail)));
+  const grpc::ByteBuffer again = GzipMessage(grpc::Slice(member));
+  EXPECT_TRUE(IsGzip(again));
+  EXPECT_EQ(FlattenBytes(again), member);
+}
+
 }  // namespace
 }  // namespace modelref
