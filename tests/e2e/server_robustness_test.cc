@@ -7,9 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
-#include <cstdio>
 #include <memory>
 #include <string>
 #include <thread>
@@ -20,6 +18,7 @@
 #include "backends/base/error.h"
 #include "grpcpp/grpcpp.h"
 #include "modelref/v1/reference.grpc.pb.h"
+#include "tests/e2e/healthy_client.h"
 #include "tests/e2e/modelrefd_child.h"
 #include "tests/testing/environment.h"
 #include "tests/testing/event.h"
@@ -29,7 +28,9 @@ namespace modelref {
 namespace {
 
 using ::modelref::testing::Eventually;
-using ::modelref::testing::kDeadline;
+using ::modelref::testing::ExpectUnharmed;
+using ::modelref::testing::Harm;
+using ::modelref::testing::HealthyClient;
 using ::modelref::testing::Models;
 using ::modelref::testing::NumberFromEnvironment;
 using ::modelref::testing::ServerChild;
@@ -61,74 +62,7 @@ void RaiseOwnLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Calls the server all the time on a connection of its own.
-class HealthyClient {
- public:
-  explicit HealthyClient(const std::string& address) {
-    ClientOptions options;
-    options.address = address;
-    options.user_agent = "healthy";
-    options.retry.max_attempts = 1;
-    client_ = *Client::Create(options);
-    Call();
-    latencies_.clear();
-    thread_ = std::thread([this] {
-      while (!done_.load()) Call();
-    });
-  }
-  ~HealthyClient() { Stop(); }
-  void Stop() {
-    done_.store(true);
-    if (thread_.joinable()) thread_.join();
-  }
-  size_t calls() const { return calls_.load(); }
-  int failures() const { return failures_; }
-  // Of the calls since number `first`. After Stop().
-  absl::Duration P99(size_t first, size_t last) const {
-    std::vector<absl::Duration> some(latencies_.begin() + static_cast<ptrdiff_t>(first),
-                                     latencies_.begin() + static_cast<ptrdiff_t>(last));
-    std::sort(some.begin(), some.end());
-    return some.empty() ? absl::ZeroDuration() : some[some.size() * 99 / 100];
-  }
-
- private:
-  void Call() {
-    v1::GetCategoryRequest request;
-    request.set_category("clip");
-    const absl::Time began = RealClock().TimeNow();
-    if (!client_->GetCategory(request).ok()) ++failures_;
-    latencies_.push_back(RealClock().TimeNow() - began);
-    calls_.fetch_add(1);
-  }
-
-  std::unique_ptr<Client> client_;
-  std::vector<absl::Duration> latencies_;
-  std::atomic<size_t> calls_{0};
-  int failures_ = 0;
-  std::atomic<bool> done_{false};
-  std::thread thread_;
-};
-
-// Runs `harm` beside a healthy client, which must not notice.
-template <typename Harm>
-void ExpectUnharmed(const ServerChild& server, const char* what, Harm harm) {
-  HealthyClient healthy(server.address());
-  EXPECT_TRUE(Eventually([&] { return healthy.calls() > 500; }));
-  const size_t begin = healthy.calls();
-  harm();
-  EXPECT_TRUE(Eventually([&, at = healthy.calls()] { return healthy.calls() > at + 100; }));
-  const size_t end = healthy.calls() - 1;
-  healthy.Stop();
-  EXPECT_EQ(healthy.failures(), 0);
-  const absl::Duration before = healthy.P99(0, begin - 1);
-  const absl::Duration during = healthy.P99(begin - 1, end);
-  std::printf("%s: p99 of a healthy client %s before, %s during (%.2f), %zu calls\n", what,
-              absl::FormatDuration(before).c_str(), absl::FormatDuration(during).c_str(),
-              absl::FDivDuration(during, before), end - begin);
-  // Both sides share the processors of the machine with the harm itself; a server that is held up
-  // shows as seconds.
-  EXPECT_LT(during, std::max(before * 20, absl::Milliseconds(500)));
-}
+constexpr double kMegabyte = 1e6;
 
 class ServerRobustnessTest : public ::testing::Test {
  protected:
@@ -139,23 +73,46 @@ class ServerRobustnessTest : public ::testing::Test {
   TempDir data_;
 };
 
-TEST_F(ServerRobustnessTest, AStormOfHalfOpenConnectionsIsOutlived) {
+// Many at once, of which each says `hello`. Those that say nothing of HTTP/2 are gone without their
+// doing, the others when they leave.
+void OutliveStorm(const TempDir& data, const std::string& what, absl::string_view hello,
+                  double bytes_each) {
   const int storm = static_cast<int>(NumberFromEnvironment("MODELREF_STORM", 1'000));
-  ServerChild server(data_.path(), {"--set", "limits.connections_per_address=20000", "--set",
-                                    "connection.handshake_timeout=2s"});
+  ServerChild server(data.path(), {"--set", "limits.connections_per_address=20000", "--set",
+                                   "connection.handshake_timeout=2s"});
   std::vector<int> connections;
-  ExpectUnharmed(server, absl::StrCat("storm of ", storm).c_str(), [&] {
+  Harm harm{absl::StrCat("storm of ", storm, ", ", what)};
+  harm.most_bytes = bytes_each * storm + 32 * kMegabyte;
+  harm.arrive = [&] {
     for (int i = 0; i < storm; ++i) {
       const int fd = ConnectRaw(PortOf(server));
-      if (fd >= 0) connections.push_back(fd);
+      if (fd < 0) continue;
+      connections.push_back(fd);
+      EXPECT_EQ(send(fd, hello.data(), hello.size(), MSG_NOSIGNAL),
+                static_cast<ssize_t>(hello.size()));
     }
     EXPECT_EQ(connections.size(), static_cast<size_t>(storm));
     EXPECT_TRUE(
         Eventually([&] { return server.Metric("modelref_connections_accepted_total") >= storm; }));
-  });
-  // They never said a word and are gone without their doing.
-  EXPECT_TRUE(Eventually([&] { return server.Metric("modelref_connections_open") < 20; }));
+  };
+  harm.arrival_is_work = true;
+  ExpectUnharmed(server, harm);
+  const auto is_over = [&] { return server.Metric("modelref_connections_open") < 20; };
+  if (hello.empty()) {
+    EXPECT_TRUE(Eventually(is_over));
+  }
   for (const int fd : connections) close(fd);
+  EXPECT_TRUE(Eventually(is_over));
+}
+
+TEST_F(ServerRobustnessTest, AStormOfHalfOpenConnectionsIsOutlived) {
+  OutliveStorm(data_, "half open", "", 32e3);
+}
+
+TEST_F(ServerRobustnessTest, AStormOfClientsIsOutlived) {
+  // The preface of HTTP/2 and empty settings.
+  constexpr absl::string_view kHello("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", 33);
+  OutliveStorm(data_, "clients", kHello, 64e3);
 }
 
 TEST_F(ServerRobustnessTest, AFullTableOfDescriptorsIsOutlived) {
@@ -163,40 +120,44 @@ TEST_F(ServerRobustnessTest, AFullTableOfDescriptorsIsOutlived) {
   const auto files = static_cast<rlim_t>(server.Metric("modelref_process_open_fds"));
   rlimit before{};
   ASSERT_EQ(prlimit(server.pid(), RLIMIT_NOFILE, nullptr, &before), 0);
+  // Room for the healthy client and the looks at the metrics.
+  const rlimit low = {files + 20, before.rlim_max};
   std::vector<int> connections;
-  ExpectUnharmed(server, "full table", [&] {
-    const rlimit low = {files + 20, before.rlim_max};
+  Harm harm{"full table", nullptr, 32 * kMegabyte};
+  harm.arrive = [&] {
     ASSERT_EQ(prlimit(server.pid(), RLIMIT_NOFILE, &low, nullptr), 0);
     for (int i = 0; i < 60; ++i) connections.push_back(ConnectRaw(PortOf(server)));
     EXPECT_TRUE(Eventually(
         [&] { return !server.LogLines("warning", "\"reason\":\"descriptors\"").empty(); }));
-    ASSERT_EQ(prlimit(server.pid(), RLIMIT_NOFILE, &before, nullptr), 0);
-  });
+  };
+  ExpectUnharmed(server, harm);
+  ASSERT_EQ(prlimit(server.pid(), RLIMIT_NOFILE, &before, nullptr), 0);
   EXPECT_GT(server.Metric("modelref_connections_refused_total{reason=\"descriptors\"}"), 0);
   for (const int fd : connections) close(fd);
-  const HealthyClient later(server.address());
+  HealthyClient later(server.address());
+  later.Stop();
   EXPECT_EQ(later.failures(), 0);
 }
 
 TEST_F(ServerRobustnessTest, TheConnectionsOfTheProcessAreLimited) {
   ServerChild server(data_.path(), {"--set", "limits.connections=10"});
   std::vector<int> connections;
-  ExpectUnharmed(server, "too many connections", [&] {
+  Harm harm{"too many connections", nullptr, 32 * kMegabyte};
+  harm.arrive = [&] {
     for (int i = 0; i < 30; ++i) connections.push_back(ConnectRaw(PortOf(server)));
     EXPECT_TRUE(Eventually([&] {
       return server.Metric("modelref_connections_refused_total{reason=\"connections\"}") >= 20;
     }));
-  });
+  };
+  ExpectUnharmed(server, harm);
   EXPECT_LE(server.Metric("modelref_connections_open"), 10);
   for (const int fd : connections) close(fd);
 }
 
 TEST_F(ServerRobustnessTest, StalledReadersHoldNoMoreThanAMessageEach) {
-  const int stalled = static_cast<int>(NumberFromEnvironment("MODELREF_STALLED", 100));
-  data_.Write("clip.json", Models(1, 20));
+  const int stalled = static_cast<int>(NumberFromEnvironment("MODELREF_STALLED", 1'000));
   data_.Write("controlnet.json", Models(1, 5'000, std::string(2'000, 'd')));
   ServerChild server(data_.path(), {"--set", "limits.streams_per_connection=10000"});
-  const double memory_before = server.Metric("modelref_process_resident_memory_bytes");
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   const auto stub = v1::ReferenceService::NewStub(
@@ -205,18 +166,18 @@ TEST_F(ServerRobustnessTest, StalledReadersHoldNoMoreThanAMessageEach) {
   request.set_category("controlnet");
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
   std::vector<std::unique_ptr<grpc::ClientReader<v1::StreamCategoryResponse>>> readers;
-  double grown = 0;
-  ExpectUnharmed(server, absl::StrCat(stalled, " stalled readers").c_str(), [&] {
+  Harm harm{absl::StrCat(stalled, " stalled readers")};
+  // One message is at most 256 KiB.
+  harm.most_bytes = stalled * 300e3 + 64 * kMegabyte;
+  harm.arrive = [&] {
     for (int i = 0; i < stalled; ++i) {
       contexts.push_back(std::make_unique<grpc::ClientContext>());
       readers.push_back(stub->StreamCategory(contexts.back().get(), request));
     }
     EXPECT_TRUE(Eventually([&] { return server.Metric("modelref_rpc_streams_open") >= stalled; }));
-    grown = server.Metric("modelref_process_resident_memory_bytes") - memory_before;
-  });
-  // One message is at most 256 KiB.
-  EXPECT_LT(grown, stalled * 600e3 + 64e6);
-  std::printf("%d stalled readers: %.1f KiB each\n", stalled, grown / 1024 / stalled);
+  };
+  harm.arrival_is_work = true;
+  ExpectUnharmed(server, harm);
   for (const auto& context : contexts) context->TryCancel();
   for (const auto& reader : readers) (void)reader->Finish();
   EXPECT_TRUE(Eventually([&] { return server.Metric("modelref_rpc_streams_open") == 0; }));
@@ -224,21 +185,29 @@ TEST_F(ServerRobustnessTest, StalledReadersHoldNoMoreThanAMessageEach) {
 
 TEST_F(ServerRobustnessTest, SixtyFourKilobytesOfHeadersHarmNobody) {
   ServerChild server(data_.path());
-  ExpectUnharmed(server, "64 KiB headers", [&] {
-    const auto stub = v1::ReferenceService::NewStub(
-        grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
-    for (int i = 0; i < 50; ++i) {
-      grpc::ClientContext context;
-      context.AddMetadata("x-filler", std::string(i % 2 == 0 ? 64 << 10 : 60 << 10, 'x'));
-      v1::GetCategoryRequest request;
-      request.set_category("clip");
-      v1::GetCategoryResponse response;
-      const grpc::Status status = stub->GetCategory(&context, request, &response);
-      EXPECT_EQ(status.error_code(),
-                i % 2 == 0 ? grpc::StatusCode::RESOURCE_EXHAUSTED : grpc::StatusCode::OK)
-          << status.error_message();
-    }
-  });
+  const auto stub = v1::ReferenceService::NewStub(
+      grpc::CreateChannel(server.address(), grpc::InsecureChannelCredentials()));
+  std::atomic<bool> over{false};
+  std::thread sender;
+  Harm harm{"64 KiB headers", nullptr, 64 * kMegabyte};
+  harm.arrive = [&] {
+    sender = std::thread([&] {
+      for (int i = 0; i < 50 || !over.load(); ++i) {
+        grpc::ClientContext context;
+        context.AddMetadata("x-filler", std::string(i % 2 == 0 ? 64 << 10 : 60 << 10, 'x'));
+        v1::GetCategoryRequest request;
+        request.set_category("clip");
+        v1::GetCategoryResponse response;
+        const grpc::Status status = stub->GetCategory(&context, request, &response);
+        EXPECT_EQ(status.error_code(),
+                  i % 2 == 0 ? grpc::StatusCode::RESOURCE_EXHAUSTED : grpc::StatusCode::OK)
+            << status.error_message();
+      }
+    });
+  };
+  ExpectUnharmed(server, harm);
+  over.store(true);
+  sender.join();
 }
 
 TEST_F(ServerRobustnessTest, ACallerMayBeHeldToARate) {
