@@ -211,16 +211,12 @@ class Server::Impl {
     }
     const std::string address = rpc_->addresses().front();
     const bool tls = tls_ != nullptr && !IsUnixAddress(address);
-    if (tls && config_.tls().require_client_certificate()) {
-      // The server has no certificate that it would take from a client.
-      Log(LogLevel::kInfo, "self_probe.off", {{"because", "client certificates are required"}});
-    } else {
-      SelfProbe::Options probe{address, tls, FromProto(runtime.self_probe_timeout()),
-                               [this] { return rpc_->Stats().connections.accepted; }};
-      hooks.probe = [self_probe = std::make_shared<SelfProbe>(std::move(probe))] {
-        return self_probe->Run();
-      };
-    }
+    SelfProbe::Options probe{address, tls, tls ? tls_->probe_identity() : ProbeIdentity(),
+                             FromProto(runtime.self_probe_timeout()),
+                             [this] { return rpc_->Stats().connections.accepted; }};
+    hooks.probe = [self_probe = std::make_shared<SelfProbe>(std::move(probe))] {
+      return self_probe->Run();
+    };
     watchdog_ = std::make_unique<Watchdog>(options, std::move(hooks));
     watchdog_seen_.store(watchdog_.get());
   }

@@ -3,11 +3,13 @@
 #include <grpc/support/time.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/security/tls_certificate_provider.h>
 #include <grpcpp/security/tls_certificate_verifier.h>
 #include <grpcpp/security/tls_credentials_options.h>
 
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -17,9 +19,17 @@
 namespace modelref {
 namespace {
 
-std::shared_ptr<grpc::ChannelCredentials> CredentialsFor(bool tls) {
-  if (!tls) return grpc::InsecureChannelCredentials();
+std::shared_ptr<grpc::ChannelCredentials> CredentialsFor(const SelfProbe::Options& probe) {
+  if (!probe.tls) return grpc::InsecureChannelCredentials();
   grpc::experimental::TlsChannelCredentialsOptions options;
+  if (!probe.identity.certificate_pem.empty()) {
+    const grpc::experimental::IdentityKeyCertPair pair = {probe.identity.key_pem,
+                                                          probe.identity.certificate_pem};
+    options.set_certificate_provider(
+        std::make_shared<grpc::experimental::StaticDataCertificateProvider>(
+            std::vector<grpc::experimental::IdentityKeyCertPair>{pair}));
+    options.watch_identity_key_cert_pairs();
+  }
   options.set_verify_server_certs(false);
   options.set_check_call_host(false);
   options.set_certificate_verifier(std::make_shared<grpc::experimental::NoOpCertificateVerifier>());
@@ -45,8 +55,8 @@ class SelfProbe::Connection {
     grpc::ChannelArguments arguments;
     arguments.SetInt("grpc.use_local_subchannel_pool", 1);  // No connection of another probe.
     arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-    stub_ = grpc::health::v1::Health::NewStub(grpc::CreateCustomChannel(
-        TargetOf(options.address), CredentialsFor(options.tls), arguments));
+    stub_ = grpc::health::v1::Health::NewStub(
+        grpc::CreateCustomChannel(TargetOf(options.address), CredentialsFor(options), arguments));
   }
 
   absl::Status Check(absl::Duration timeout) {

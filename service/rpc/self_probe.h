@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "service/rpc/probe_identity.h"
 
 namespace modelref {
 
@@ -17,6 +18,7 @@ class SelfProbe {
     std::string address;  // Of a listener.
     // Without looking at the certificate: the point is whether the server answers.
     bool tls = false;
+    ProbeIdentity identity;  // To show where the server asks for a certificate.
     absl::Duration timeout = absl::Seconds(5);
     // How many connections the server has accepted so far.
     std::function<uint64_t()> accepted;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/log.h"
+#include "backends/base/status_macros.h"
 #include "service/rpc/tls_credentials.h"
 
 namespace modelref {
@@ -19,16 +20,21 @@ absl::StatusOr<std::unique_ptr<TlsReloader>> TlsReloader::Start(const Options& o
   std::string version = TlsFilesVersion(options.files);
   absl::StatusOr<TlsMaterial> material = LoadTlsFiles(options.files, clock.TimeNow());
   if (!material.ok()) return material.status();
-  std::unique_ptr<TlsReloader> reloader(
-      new TlsReloader(options, clock, *std::move(material), std::move(version)));
+  ProbeIdentity probe_identity;
+  if (options.files.require_client_certificate) {
+    ASSIGN_OR_RETURN(probe_identity, MakeProbeIdentity());
+  }
+  std::unique_ptr<TlsReloader> reloader(new TlsReloader(options, clock, std::move(probe_identity),
+                                                        *std::move(material), std::move(version)));
   reloader->thread_ = std::thread([raw = reloader.get()] { raw->Run(); });
   return reloader;
 }
 
-TlsReloader::TlsReloader(const Options& options, Clock& clock, TlsMaterial material,
-                         std::string version)
+TlsReloader::TlsReloader(const Options& options, Clock& clock, ProbeIdentity probe_identity,
+                         TlsMaterial material, std::string version)
     : options_(options),
       clock_(clock),
+      probe_identity_(std::move(probe_identity)),
       material_(std::move(material)),
       version_(std::move(version)) {
   status_.expires = material_.expires;
@@ -56,7 +62,11 @@ TlsReloader::Status TlsReloader::status() const {
 TlsMaterial TlsReloader::Material(uint64_t* number) const {
   MutexLock lock(&mutex_);
   *number = status_.loads;
-  return material_;
+  TlsMaterial material = material_;
+  if (!probe_identity_.certificate_pem.empty()) {
+    absl::StrAppend(&material.client_ca_pem, "\n", probe_identity_.certificate_pem);
+  }
+  return material;
 }
 
 void TlsReloader::Run() {

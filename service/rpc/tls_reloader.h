@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "backends/base/clock.h"
 #include "backends/base/mutex.h"
+#include "service/rpc/probe_identity.h"
 #include "service/rpc/tls_files.h"
 
 namespace grpc {
@@ -42,21 +43,28 @@ class TlsReloader {
   TlsReloader(const TlsReloader&) = delete;
   TlsReloader& operator=(const TlsReloader&) = delete;
 
+  // What the server's own probe shows where certificates are required; it is trusted beside those
+  // of the authorities. Empty elsewhere.
+  const ProbeIdentity& probe_identity() const { return probe_identity_; }
+
   // For one listener; this object must outlive its server.
   std::shared_ptr<grpc::ServerCredentials> NewCredentials();
 
   Status status() const;
-  // The newest usable content, and how many there were: another number is other content.
+  // The newest usable content, with the probe's certificate among the authorities of clients where
+  // it has one, and how many there were: another number is other content.
   TlsMaterial Material(uint64_t* number) const;
 
  private:
-  TlsReloader(const Options& options, Clock& clock, TlsMaterial material, std::string version);
+  TlsReloader(const Options& options, Clock& clock, ProbeIdentity probe_identity,
+              TlsMaterial material, std::string version);
 
   void Run();
   void LookAgain();
 
   const Options options_;
   Clock& clock_;
+  const ProbeIdentity probe_identity_;
   mutable Mutex mutex_;
   CondVar stop_requested_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

@@ -1,6 +1,7 @@
 // TLS of a real modelrefd: certificates that change while it serves, and callers known by theirs.
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <filesystem>
@@ -218,6 +219,31 @@ TEST_F(ServerTlsTest, ARequiredCertificateKeepsOthersOut) {
   ServerChild server(data_.path(), Flags(more));
   EXPECT_THAT(Read(*NewClient(server)), StatusIs(absl::StatusCode::kUnavailable));
   EXPECT_THAT(Read(*NewClient(server, MakeCertificate("worker", authority_))), IsOk());
+}
+
+TEST_F(ServerTlsTest, TheSelfProbeWorksWhereACertificateIsRequiredAlsoAfterARotation) {
+  ServerChild server(data_.path(),
+                     Flags({absl::StrCat("tls.client_ca_file=", files_.PathOf("ca.pem")),
+                            "tls.require_client_certificate=true", "auth.client_certificates=true",
+                            "runtime.self_probe_interval=200ms"}));
+  const auto probed = [&](double more) {
+    const double before = server.Metric("modelref_self_probes_total");
+    return Eventually([&] { return server.Metric("modelref_self_probes_total") >= before + more; });
+  };
+  EXPECT_TRUE(probed(2));
+  Replace("ca.pem", MakeAuthority("another authority").certificate);
+  EXPECT_TRUE(Eventually([&] { return server.Metric("modelref_tls_loads_total") == 2; }));
+  EXPECT_THAT(Read(*NewClient(server, MakeCertificate("worker", authority_))),
+              StatusIs(absl::StatusCode::kUnavailable));
+  EXPECT_TRUE(probed(2));
+  EXPECT_EQ(server.Metric("modelref_self_probe_ok"), 1);
+  EXPECT_EQ(server.Metric("modelref_self_probe_failures_total"), 0);
+  // What fails is noticed: without a descriptor there is no connection.
+  rlimit before{};
+  ASSERT_EQ(prlimit(server.pid(), RLIMIT_NOFILE, nullptr, &before), 0);
+  const rlimit none = {3, before.rlim_max};
+  ASSERT_EQ(prlimit(server.pid(), RLIMIT_NOFILE, &none, nullptr), 0);
+  EXPECT_TRUE(Eventually([&] { return !server.LogLines("error", "self_probe.failed").empty(); }));
 }
 
 }  // namespace
