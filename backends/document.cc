@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "backends/base/json.h"
+#include "backends/document_chunks.h"
 
 namespace modelref {
 namespace {
@@ -21,57 +22,6 @@ uint64_t NameHash(const Sha256Digest& digest) {
   uint64_t hash = 0;
   for (size_t i = 0; i < 8; ++i) hash = (hash << 8) | digest[i];
   return hash;
-}
-
-// The size of a JSON string, quotes included.
-size_t QuotedSize(absl::string_view text) {
-  size_t size = 2;
-  for (const char c : text) size += (c == '"' || c == '\\') ? 2 : 1;
-  return size;
-}
-
-// Hashes the entries of a chunk.
-Etag HashOf(const std::vector<Entry>& entries) {
-  thread_local ChunkHasher hasher;
-  for (const Entry& entry : entries) hasher.Add(entry.record->name, entry.record->etag);
-  return hasher.Finish();
-}
-
-// Collects entries in order and closes a chunk wherever the one-pass rule does.
-class Chunker {
- public:
-  // That many more are about to come.
-  void Expect(size_t entries) { open_.reserve(open_.size() + entries); }
-  void Add(const Entry& entry) {
-    open_.push_back(entry);
-    if (open_.size() == kMaxChunkRecords || entry.record->ends_chunk) Close();
-  }
-  void Reuse(std::shared_ptr<const Chunk> chunk) { chunks_.push_back(std::move(chunk)); }
-  // True between chunks: an old chunk that starts here is a chunk of the new document as well.
-  bool aligned() const { return open_.empty(); }
-  std::vector<std::shared_ptr<const Chunk>> Finish() {
-    if (!open_.empty()) Close();
-    return std::move(chunks_);
-  }
-
- private:
-  void Close() {
-    auto chunk = std::make_shared<Chunk>();
-    for (const Entry& entry : open_) {
-      chunk->size_bytes += QuotedSize(entry.record->name) + 1 + entry.record->json.size() + 1;
-    }
-    chunk->hash = HashOf(open_);
-    chunk->entries = std::move(open_);
-    open_.clear();
-    chunks_.push_back(std::move(chunk));
-  }
-
-  std::vector<Entry> open_;
-  std::vector<std::shared_ptr<const Chunk>> chunks_;
-};
-
-bool IsClosed(const Chunk& chunk) {
-  return chunk.entries.size() == kMaxChunkRecords || chunk.entries.back().record->ends_chunk;
 }
 
 }  // namespace
@@ -95,9 +45,14 @@ class DocumentBuilder {
   DocumentPtr Build(const std::vector<RecordChange>& changes, uint64_t mod_revision) {
     Fold(changes, mod_revision);
     auto document = std::shared_ptr<Document>(new Document(base_));
-    document->chunks_ = Rechunk();
-    document->next_order_ = base_.next_order_ + appended_.size();
-    Summarise(document.get());
+    if (OnlyUpdates()) {
+      UpdateChunks(document.get());
+      SetEtag(document.get());
+    } else {
+      document->chunks_ = Rechunk();
+      document->next_order_ = base_.next_order_ + appended_.size();
+      Summarise(document.get());
+    }
     Reindex(document.get());
     return document;
   }
@@ -126,9 +81,7 @@ class DocumentBuilder {
   static DocumentPtr Stamped(const Document& base, uint64_t mod_revision) {
     auto document = std::shared_ptr<Document>(new Document(base));
     for (std::shared_ptr<const Chunk>& chunk : document->chunks_) {
-      auto stamped = std::make_shared<Chunk>(*chunk);
-      for (Entry& entry : stamped->entries) entry.mod_revision = mod_revision;
-      chunk = std::move(stamped);
+      chunk = StampChunk(*chunk, mod_revision);
     }
     IndexAll(document.get());
     return document;
@@ -178,13 +131,6 @@ class DocumentBuilder {
         chunker.Reuse(chunk);
         continue;
       }
-      if (!grows && chunker.aligned()) {
-        if (auto updated = Updated(*chunk, next); updated != nullptr) {
-          chunker.Reuse(std::move(updated));
-          while (next != replaced_.end() && next->first <= chunk->entries.back().order) ++next;
-          continue;
-        }
-      }
       chunker.Expect(chunk->entries.size());
       for (const Entry& entry : chunk->entries) {
         if (next == replaced_.end() || next->first != entry.order) {
@@ -199,38 +145,46 @@ class DocumentBuilder {
     return chunker.Finish();
   }
 
-  using Replacement = std::map<uint64_t, Entry>::const_iterator;
+  // Whether every record stays where it is, and with it the ends of the chunks.
+  bool OnlyUpdates() const {
+    return appended_.empty() &&
+           std::all_of(replaced_.begin(), replaced_.end(),
+                       [](const auto& replaced) { return replaced.second.record != nullptr; });
+  }
 
-  // The chunk with the replacements from `next` on, whose names and with them the ends of the chunk
-  // stay; null when something of it is deleted.
-  std::shared_ptr<const Chunk> Updated(const Chunk& chunk, Replacement next) const {
-    auto updated = std::make_shared<Chunk>(chunk);
-    for (; next != replaced_.end() && next->first <= chunk.entries.back().order; ++next) {
-      if (next->second.record == nullptr) return nullptr;
-      const auto at =
-          std::lower_bound(updated->entries.begin(), updated->entries.end(), next->first,
-                           [](const Entry& entry, uint64_t order) { return entry.order < order; });
-      updated->size_bytes += next->second.record->json.size();
-      updated->size_bytes -= at->record->json.size();
-      *at = next->second;
+  // Puts the updates into their chunks. The others are not looked at, which would be most of the
+  // work in a large document.
+  void UpdateChunks(Document* document) const {
+    for (auto next = replaced_.begin(); next != replaced_.end();) {
+      const auto at = std::partition_point(
+          document->chunks_.begin(), document->chunks_.end(),
+          [&](const auto& chunk) { return chunk->entries.back().order < next->first; });
+      const auto end = replaced_.upper_bound((*at)->entries.back().order);
+      auto updated = UpdateChunk(**at, next, end);
+      document->size_bytes_ += updated->size_bytes;
+      document->size_bytes_ -= (*at)->size_bytes;
+      *at = std::move(updated);
+      next = end;
     }
-    updated->hash = HashOf(updated->entries);
-    return updated;
   }
 
   static void Summarise(Document* document) {
-    std::vector<Etag> hashes;
-    hashes.reserve(document->chunks_.size());
     document->record_count_ = 0;
     uint64_t members = 0;
     for (const auto& chunk : document->chunks_) {
-      hashes.push_back(chunk->hash);
       document->record_count_ += chunk->entries.size();
       members += chunk->size_bytes;
     }
-    document->etag_ = DocumentEtag(hashes);
     // Every member counted a comma; the last has none.
     document->size_bytes_ = 2 + (members == 0 ? 0 : members - 1);
+    SetEtag(document);
+  }
+
+  static void SetEtag(Document* document) {
+    std::vector<Etag> hashes;
+    hashes.reserve(document->chunks_.size());
+    for (const auto& chunk : document->chunks_) hashes.push_back(chunk->hash);
+    document->etag_ = DocumentEtag(hashes);
   }
 
   void Reindex(Document* document) const {
@@ -300,7 +254,7 @@ class DocumentBuilder {
   }
 
   const Document& base_;
-  std::map<uint64_t, Entry> replaced_;  // By order; a null record is a delete.
+  Replacements replaced_;  // A null record is a delete.
   std::map<uint64_t, RecordPtr> old_names_;
   std::vector<Entry> appended_;
 };

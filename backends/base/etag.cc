@@ -2,6 +2,8 @@
 
 #include <tuple>
 
+#include "backends/base/chunk_hash.h"
+
 namespace modelref {
 namespace {
 
@@ -18,12 +20,7 @@ Etag RecordEtag(absl::string_view canonical_json) { return Sha256(canonical_json
 bool EndsChunk(absl::string_view name) { return Sha256(name)[0] == 0; }
 
 void ChunkHasher::Add(absl::string_view name, const Etag& record_etag) {
-  const auto size = static_cast<uint32_t>(name.size());
-  const char length[4] = {static_cast<char>(size >> 24), static_cast<char>(size >> 16),
-                          static_cast<char>(size >> 8), static_cast<char>(size)};
-  bytes_.append(length, sizeof(length));
-  bytes_.append(name.data(), name.size());
-  bytes_.append(reinterpret_cast<const char*>(record_etag.data()), record_etag.size());
+  AppendChunkMember(name, record_etag, &bytes_);
 }
 
 Etag ChunkHasher::Finish() {
