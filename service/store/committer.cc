@@ -103,7 +103,8 @@ absl::Status Committer::Query(const std::function<absl::Status(Database&)>& quer
 void Committer::Nudge() {
   {
     MutexLock lock(&mutex_);
-    nudged_ = true;
+    // Whoever is at work looks before it waits again; own commits cause most of the nudges.
+    if (std::exchange(nudged_, true) || at_work_) return;
   }
   changed_.Signal();
 }
@@ -127,7 +128,9 @@ void Committer::Run() {
     bool nudged;
     {
       MutexLock lock(&mutex_);
+      at_work_ = false;
       while (tasks_.empty() && !nudged_ && !stopping_) changed_.Wait(&mutex_);
+      at_work_ = true;
       if (tasks_.empty() && stopping_) return;
       tasks.swap(tasks_);
       nudged = std::exchange(nudged_, false);

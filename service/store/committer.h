@@ -88,6 +88,7 @@ class Committer {
   CondVar changed_;
   std::deque<Task> tasks_ ABSL_GUARDED_BY(mutex_);
   bool nudged_ ABSL_GUARDED_BY(mutex_) = false;
+  bool at_work_ ABSL_GUARDED_BY(mutex_) = false;  // The thread does not wait.
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status fenced_ ABSL_GUARDED_BY(mutex_);
   std::thread thread_;  // Last.

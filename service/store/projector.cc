@@ -39,7 +39,8 @@ Projector::Projector(Store& store, Paths paths, std::vector<EventProjection::Par
   }
   store_.AddListener([signal = signal_] {
     MutexLock lock(&signal->mutex);
-    signal->woken = true;
+    // Told once it looks at the next pause: waking it at every commit would hold up the committer.
+    if (std::exchange(signal->woken, true)) return;
     signal->changed.Signal();
   });
 }
