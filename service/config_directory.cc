@@ -6,6 +6,10 @@
 namespace modelref {
 namespace {
 
+// The audit trail follows the commits as the category files do: each time it is written it syncs
+// four times, on the disk for which the commits wait.
+constexpr absl::Duration kAuditInterval = absl::Milliseconds(200);
+
 BackendOptions MakeBackendOptions(const v1::ServerConfig& config) {
   BackendOptions options;
   options.mode = config.mode() == v1::MODE_REPLICA ? BackendOptions::Mode::kReplica
@@ -70,6 +74,7 @@ DataDirectory::Options MakeDirectoryOptions(const v1::ServerConfig& config) {
   options.sync = MakeSyncOptions(config);
   const v1::StoreConfig& store = config.store();
   options.store.allow_network_file_system = store.allow_network_file_system();
+  options.projector.events.interval = kAuditInterval;
   FileWriter::Options& files = options.projector.files;
   if (store.has_file_write_delay()) files.delay = FromProto(store.file_write_delay());
   if (store.has_file_write_max_delay()) files.max_delay = FromProto(store.file_write_max_delay());
