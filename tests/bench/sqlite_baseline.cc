@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/status_macros.h"
+#include "service/store/metadata_rows.h"
 #include "service/store/schema.h"
 #include "service/store/transaction_rows.h"
 #include "tests/bench/bench_data.h"
@@ -39,6 +40,8 @@ SqliteBaseline::SqliteBaseline(const std::string& folder, size_t models, size_t 
       Database::Open(folder + "/baseline.db", Database::Options());
   Check(database.status());
   database_ = *std::move(database);
+  metadata_.last_operation = Operation::kUpdate;
+  Check(database_->Execute("PRAGMA wal_autocheckpoint = 8192"));
   Check(PrepareSchema(*database_));
   Check(database_->Execute("BEGIN IMMEDIATE"));
   Check(database_->Execute(
@@ -63,6 +66,9 @@ void SqliteBaseline::Update(size_t model) {
   const std::string name = ModelName(model);
   ++revision_;
   Check(Prepared(*database_, "SAVEPOINT member").Run());
+  metadata_.last_model = name;
+  ++metadata_.updates;
+  Check(WriteMetadata(*database_, kDocument, metadata_, true));
   Check(Prepared(*database_,
                  "INSERT INTO transactions (revision, first_event, time_us, caller, request, "
                  "chain) VALUES (?, ?, ?, ?, ?, ?)")

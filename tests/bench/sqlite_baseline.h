@@ -4,12 +4,14 @@
 #include <memory>
 #include <string>
 
+#include "service/store/category_metadata.h"
 #include "service/store/database.h"
 
 namespace modelref::bench {
 
-// What the engine alone does with the rows of writes: the same tables, statements, savepoints and
-// groups as the store's, and nothing of its meaning (no parsing, no etags, no state in memory).
+// What the engine alone does with the rows of writes: the same tables, statements, savepoints,
+// groups and checkpoints as the store's, and nothing of its meaning (no parsing, no etags, no state
+// in memory).
 class SqliteBaseline {
  public:
   // A store of `models` records of `record_bytes` in `folder`, which is made.
@@ -26,6 +28,7 @@ class SqliteBaseline {
   std::string digest_ = std::string(32, 'd');
   std::unique_ptr<Database> database_;
   uint64_t revision_ = 0;
+  CategoryMetadata metadata_;
 };
 
 // Appends records of that size to a file of `folder`, `group` at a time, and syncs it after each
