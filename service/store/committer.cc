@@ -23,6 +23,12 @@ bool IsReason(const absl::Status& status, absl::string_view reason) {
   return ReasonOf(status) == reason;
 }
 
+// Empty where the engine writes to something else than files.
+std::string LogPath(const Store::Options& options) {
+  const bool is_plain = !options.directory.empty() && options.file_layer.empty();
+  return is_plain ? absl::StrCat(options.directory, kDatabaseFile, "-wal") : "";
+}
+
 // Whether an error concerns the database and with it everybody in the group.
 bool EndsGroup(const absl::Status& status) {
   return IsReason(status, "STORE_BUSY") || IsReason(status, "STORE_IO_ERROR") ||
@@ -45,7 +51,11 @@ absl::Status TransactionContext::Edit(DocumentEdit edit) {
 
 Committer::Committer(Store& store, Clock& clock, std::unique_ptr<Database> database,
                      LoadedState state)
-    : store_(store), clock_(clock), database_(std::move(database)), state_(std::move(state)) {
+    : store_(store),
+      clock_(clock),
+      database_(std::move(database)),
+      state_(std::move(state)),
+      log_space_(LogPath(store.options())) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -240,6 +250,7 @@ absl::Status Committer::TryGroup(std::vector<Member>* members,
 
 absl::Status Committer::CommitDatabase(WriteTransaction* transaction) {
   RETURN_IF_ERROR(FAILPOINT_STATUS("store.before_commit"));
+  log_space_.Extend();
   const absl::Status status = transaction->Commit();
   FAILPOINT("store.after_commit");
   if (!IsReason(status, "STORE_IO_ERROR")) return status;

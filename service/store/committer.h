@@ -14,6 +14,7 @@
 #include "backends/base/clock.h"
 #include "backends/base/mutex.h"
 #include "service/store/database.h"
+#include "service/store/log_space.h"
 #include "service/store/prepared_transaction.h"
 #include "service/store/store_reader.h"
 
@@ -68,7 +69,7 @@ class Committer {
   // All of the group inside one transaction of the database; an error undoes them all.
   absl::Status TryGroup(std::vector<Member>* members, std::vector<CommittedTransactionPtr>* done);
   // UNAVAILABLE (STORE_FENCED) when the outcome is not known.
-  static absl::Status CommitDatabase(WriteTransaction* transaction);
+  absl::Status CommitDatabase(WriteTransaction* transaction);
   // One member inside its savepoint. An error undoes the whole group; the member's own is in it.
   absl::Status RunMember(Member* member, std::vector<CommittedTransactionPtr>* done);
   absl::Status RunBody(Member* member, PreparedTransaction* prepared, TransactionOrigin* origin);
@@ -82,6 +83,7 @@ class Committer {
   const std::unique_ptr<Database> database_;
   StatisticsCounter latency_{"store"};
   LoadedState state_;         // What the database held at the end of the last transaction.
+  LogSpace log_space_;
   int64_t seen_version_ = 0;  // Of the database, when `state_` was read.
 
   mutable Mutex mutex_;

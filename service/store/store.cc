@@ -12,6 +12,7 @@
 #include "service/store/commit_watch.h"
 #include "service/store/committer.h"
 #include "service/store/history_reader.h"
+#include "service/store/log_space.h"
 #include "service/store/schema.h"
 #include "service/store/store_identity.h"
 #include "service/store/store_lock.h"
@@ -86,7 +87,7 @@ absl::Status Store::Start(const std::vector<DocumentKey>& keys) {
   RETURN_IF_ERROR(database->Execute("PRAGMA wal_checkpoint(TRUNCATE)"));
   // Groups of writes fill the default of 1,000 pages every third commit, and each checkpoint syncs
   // twice.
-  RETURN_IF_ERROR(database->Execute("PRAGMA wal_autocheckpoint = 8192"));
+  RETURN_IF_ERROR(database->Execute(absl::StrCat("PRAGMA wal_autocheckpoint = ", kLogPages)));
   RETURN_IF_ERROR(PrepareSchema(*database));
   RETURN_IF_ERROR(PrepareIdentity(*database, options_.directory, keys));
   if (!path.empty()) {

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/status_macros.h"
+#include "service/store/log_space.h"
 #include "service/store/metadata_rows.h"
 #include "service/store/schema.h"
 #include "service/store/transaction_rows.h"
@@ -41,7 +42,7 @@ SqliteBaseline::SqliteBaseline(const std::string& folder, size_t models, size_t 
   Check(database.status());
   database_ = *std::move(database);
   metadata_.last_operation = Operation::kUpdate;
-  Check(database_->Execute("PRAGMA wal_autocheckpoint = 8192"));
+  Check(database_->Execute(absl::StrCat("PRAGMA wal_autocheckpoint = ", kLogPages)));
   Check(PrepareSchema(*database_));
   Check(database_->Execute("BEGIN IMMEDIATE"));
   Check(database_->Execute(
