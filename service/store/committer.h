@@ -82,7 +82,7 @@ class Committer {
   Clock& clock_;
   const std::unique_ptr<Database> database_;
   StatisticsCounter latency_{"store"};
-  LoadedState state_;         // What the database held at the end of the last transaction.
+  LoadedState state_;  // What the database held at the end of the last transaction.
   LogSpace log_space_;
   int64_t seen_version_ = 0;  // Of the database, when `state_` was read.
 
