@@ -87,15 +87,26 @@ bool SourceSync::HasKnownBytes(const DocumentKey& key) {
   const absl::StatusOr<FileDigest> digest = DigestFile(backends_.file_paths->PathOf(key));
   const absl::StatusOr<std::string> after = backends_.versions->CurrentVersion(key);
   if (!digest.ok() || !after.ok() || *after != *before) return false;
+  bool is_start;
+  {
+    MutexLock lock(&mutex_);
+    is_start = last_status_.count(key) == 0;
+  }
   auto is_known = std::make_shared<bool>(false);
   TransactionRequest request;
   request.caller = kFileCaller;
-  request.body = [key, sha256 = digest->sha256, version = *after,
+  request.body = [key, sha256 = digest->sha256, version = *after, is_start,
                   is_known](TransactionContext& context) -> absl::Status {
     *is_known = false;
     ASSIGN_OR_RETURN(const int64_t id, DocumentId(context.database(), key));
     ASSIGN_OR_RETURN(std::optional<FileState> file, ReadFileState(context.database(), id));
-    if (!file.has_value() || file->sha256 != sha256) return absl::OkStatus();
+    if (!file.has_value() || file->sha256 != sha256) {
+      // Who wrote them is this process, which is about to record them; or it died before it did.
+      if (is_start) return absl::OkStatus();
+      ASSIGN_OR_RETURN(const auto intent, ReadFileIntent(context.database(), id));
+      *is_known = intent.has_value() && intent->sha256 == sha256;
+      return absl::OkStatus();
+    }
     *is_known = true;
     file->version = version;
     return WriteFileState(context.database(), id, *file);

@@ -11,6 +11,9 @@
 #include "absl/strings/str_join.h"
 #include "audit/verify.h"
 #include "backends/base/clock.h"
+#include "backends/base/status_macros.h"
+#include "service/store/file_base.h"
+#include "service/store/store_reader.h"
 #include "tests/service/store/edits.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
@@ -139,6 +142,36 @@ TEST_F(DataDirectoryTest, FilesWithKnownBytesAreNotParsedAtTheStartAndOthersAre)
   EXPECT_EQ(data->store().root()->Find(legacy)->document->ToJson(), R"({"a":{"v":"1"}})");
   EXPECT_EQ(data->store().root()->revision, revision + 1);
   EXPECT_GE(data->sync().file_checks(), 2u);
+}
+
+// A rewrite is in place for a while before it is recorded.
+TEST_F(DataDirectoryTest, BytesThatAreAboutToBeRecordedAreNotParsedAndOthersAre) {
+  dir_.Write("clip.json", R"({"a": {"v": "1"}})");
+  ASSERT_THAT(Open()->projector()->Settle(), IsOk());
+  const auto data = Open();
+  const auto move_there = [&](const std::string& bytes) {
+    const uint64_t checks = data->sync().file_checks();
+    dir_.Write("clip.new", bytes);
+    std::filesystem::rename(dir_.PathOf("clip.new"), dir_.PathOf("clip.json"));
+    EXPECT_TRUE(Soon([&] { return data->sync().file_checks() > checks; }));
+    data->sync().WhileNothingIsImported([] {});
+  };
+  const std::string ours = R"({"a": {"v": "2"}})";
+  TransactionRequest request;
+  request.caller = "test";
+  request.body = [&](TransactionContext& context) -> absl::Status {
+    ASSIGN_OR_RETURN(const int64_t id, DocumentId(context.database(), kClip));
+    return WriteFileIntent(context.database(), id, {7, Sha256(ours)});
+  };
+  ASSERT_THAT(data->store().Commit(std::move(request)).status(), IsOk());
+  const uint64_t revision = data->store().root()->revision;
+  move_there(ours);
+  EXPECT_FALSE(data->backends().cache->HasCachedData(kClip)) << "it was parsed";
+  EXPECT_EQ(data->store().root()->revision, revision);
+  move_there(R"({"a": {"v": "3"}})");
+  EXPECT_TRUE(data->backends().cache->HasCachedData(kClip));
+  EXPECT_EQ(data->store().root()->revision, revision + 1);
+  EXPECT_EQ(data->store().root()->Find(kClip)->document->ToJson(), R"({"a":{"v":"3"}})");
 }
 
 TEST_F(DataDirectoryTest, AnEditOfATableKeepsTheFieldsThatTablesCannotHold) {
