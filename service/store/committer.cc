@@ -23,12 +23,6 @@ bool IsReason(const absl::Status& status, absl::string_view reason) {
   return ReasonOf(status) == reason;
 }
 
-// Empty where the engine writes to something else than files.
-std::string LogPath(const Store::Options& options) {
-  const bool is_plain = !options.directory.empty() && options.file_layer.empty();
-  return is_plain ? absl::StrCat(options.directory, kDatabaseFile, "-wal") : "";
-}
-
 // Whether an error concerns the database and with it everybody in the group.
 bool EndsGroup(const absl::Status& status) {
   return IsReason(status, "STORE_BUSY") || IsReason(status, "STORE_IO_ERROR") ||
@@ -37,25 +31,13 @@ bool EndsGroup(const absl::Status& status) {
 
 }  // namespace
 
-absl::Status TransactionContext::Edit(DocumentEdit edit) {
-  if (base_->Find(edit.key) == nullptr) {
-    return absl::NotFoundError("no document " + edit.key.ToString());
-  }
-  const bool repeated = std::any_of(edits_.begin(), edits_.end(), [&](const DocumentEdit& earlier) {
-    return earlier.key == edit.key;
-  });
-  if (repeated) return absl::InvalidArgumentError("two edits of " + edit.key.ToString());
-  edits_.push_back(std::move(edit));
-  return absl::OkStatus();
-}
-
 Committer::Committer(Store& store, Clock& clock, std::unique_ptr<Database> database,
                      LoadedState state)
     : store_(store),
       clock_(clock),
       database_(std::move(database)),
       state_(std::move(state)),
-      log_space_(LogPath(store.options())) {
+      log_space_(LogPathOf(store.options())) {
   thread_ = std::thread([this] { Run(); });
 }
 

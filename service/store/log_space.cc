@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+
 namespace modelref {
 namespace {
 
@@ -59,6 +61,11 @@ void LogSpace::Extend() {
   [[maybe_unused]] const int given_back = ftruncate(fd_, file.st_size);
   close(std::exchange(fd_, -1));
   path_.clear();
+}
+
+std::string LogPathOf(const Store::Options& options) {
+  const bool is_plain = !options.directory.empty() && options.file_layer.empty();
+  return is_plain ? absl::StrCat(options.directory, kDatabaseFile, "-wal") : "";
 }
 
 }  // namespace modelref

@@ -3,6 +3,8 @@
 #include <string>
 #include <utility>
 
+#include "service/store/store.h"
+
 namespace modelref {
 
 // The log is carried into the database, and begins anew from its start, when it has so many pages.
@@ -30,5 +32,8 @@ class LogSpace {
   std::string path_;
   int fd_ = -1;
 };
+
+// Of a store's database; empty where the engine writes to something else than its own files.
+std::string LogPathOf(const Store::Options& options);
 
 }  // namespace modelref

@@ -93,6 +93,15 @@ TEST(LogSpaceTest, OnAFullDiskTheRoomIsGivenBack) {
   EXPECT_EQ(disk.folder().Read("log"), "x") << "not tried again";
 }
 
+TEST(LogSpaceTest, OnlyTheEnginesOwnFilesHaveALog) {
+  Store::Options options;
+  EXPECT_EQ(LogPathOf(options), "") << "in memory";
+  options.directory = "/d";
+  EXPECT_EQ(LogPathOf(options), "/d/store.db-wal");
+  options.file_layer = "another";
+  EXPECT_EQ(LogPathOf(options), "");
+}
+
 // What a crash leaves is the files as they are while the store is open.
 TEST(LogSpaceTest, AStoreIsWholeAfterACrashWithZerosBehindItsLog) {
   TempDir dir;
