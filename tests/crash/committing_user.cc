@@ -11,6 +11,8 @@ namespace {
 
 // So many own records in each document at most.
 constexpr size_t kCommittedRecords = 6;
+// A commit is not given up because the machine does a lot beside the rounds.
+constexpr absl::Duration kPatience = absl::Minutes(1);
 
 }  // namespace
 
@@ -21,6 +23,7 @@ CommittingUser::CommittingUser(std::string directory, std::vector<DocumentKey> k
 bool CommittingUser::Open() {
   Store::Options options;
   options.directory = directory_;
+  options.busy_timeout = kPatience;
   absl::StatusOr<std::unique_ptr<Store>> store =
       Store::Open(CategoryRegistry::Create({})->DocumentKeys(), RealClock(), options);
   failure_ = store.status();
