@@ -1,5 +1,7 @@
 #include "service/answer_cache.h"
 
+#include <utility>
+
 #include "absl/hash/hash.h"
 
 namespace modelref {
@@ -12,19 +14,19 @@ AnswerCache::AnswerCache() : AnswerCache(Limits()) {}
 
 AnswerCache::AnswerCache(const Limits& limits) : limits_(limits) {}
 
-std::optional<grpc::ByteBuffer> AnswerCache::Find(const RootPtr& root, absl::string_view request) {
-  if (request.size() > limits_.request_bytes) return std::nullopt;
+AnswerCache::Answer AnswerCache::Find(const RootPtr& root, absl::string_view request) {
+  if (request.size() > limits_.request_bytes) return nullptr;
   const MutexLock lock(&mutex_);
-  if (!IsOf(root)) return std::nullopt;
+  if (!IsOf(root)) return nullptr;
   const auto it = answers_.find(request);
-  if (it == answers_.end()) return std::nullopt;
-  return it->second;
+  return it == answers_.end() ? nullptr : it->second;
 }
 
 void AnswerCache::Keep(const RootPtr& root, absl::string_view request,
                        const grpc::ByteBuffer& answer) {
   const size_t size = request.size() + answer.Length();
   if (request.size() > limits_.request_bytes || size > limits_.bytes) return;
+  auto kept = std::make_shared<const grpc::ByteBuffer>(answer);
   // What goes is destroyed without the lock.
   Answers dropped;
   const MutexLock lock(&mutex_);
@@ -37,7 +39,7 @@ void AnswerCache::Keep(const RootPtr& root, absl::string_view request,
     revision_ = root->revision;
     bytes_ = 0;
   }
-  if (answers_.try_emplace(std::string(request), answer).second) bytes_ += size;
+  if (answers_.try_emplace(std::string(request), std::move(kept)).second) bytes_ += size;
 }
 
 }  // namespace modelref

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -30,9 +29,10 @@ class AnswerCache {
   AnswerCache();
   explicit AnswerCache(const Limits& limits);
 
-  // None when it is not there or of another root.
-  std::optional<grpc::ByteBuffer> Find(const RootPtr& root, absl::string_view request)
-      ABSL_LOCKS_EXCLUDED(mutex_);
+  using Answer = std::shared_ptr<const grpc::ByteBuffer>;
+
+  // Null when it is not there or of another root.
+  Answer Find(const RootPtr& root, absl::string_view request) ABSL_LOCKS_EXCLUDED(mutex_);
 
   // Keeps an answer that came from `root`. Answers of other roots are dropped, and all of them when
   // there are too many.
@@ -51,7 +51,7 @@ class AnswerCache {
   bool IsOf(const RootPtr& root) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return !root_.owner_before(root) && !root.owner_before(root_);
   }
-  using Answers = std::unordered_map<std::string, grpc::ByteBuffer, Hash, Equal>;
+  using Answers = std::unordered_map<std::string, Answer, Hash, Equal>;
 
   const Limits limits_;
   Mutex mutex_;

@@ -48,8 +48,8 @@ KnownRead ReadAnswers::Look(const CallContext& context, const grpc::ByteBuffer& 
   return read;
 }
 
-std::optional<grpc::ByteBuffer> ReadAnswers::Find(const KnownRead& read) {
-  if (!read.in_one_piece) return std::nullopt;
+AnswerCache::Answer ReadAnswers::Find(const KnownRead& read) {
+  if (!read.in_one_piece) return nullptr;
   return caches_[read.options.gzip].Find(read.root, ViewOf(read.request));
 }
 

@@ -50,7 +50,8 @@ class ReadAnswers {
   explicit ReadAnswers(const ReadMeans& means) : means_(means) {}
 
   KnownRead Look(const CallContext& context, const grpc::ByteBuffer& request) const;
-  std::optional<grpc::ByteBuffer> Find(const KnownRead& read);
+  // Null when it was not given before.
+  AnswerCache::Answer Find(const KnownRead& read);
   // Keeps the answer to a read of the document that waited for nothing, if it may be given again.
   void Keep(const KnownRead& read, const DocumentKey& key, const grpc::ByteBuffer& answer);
 
@@ -79,7 +80,10 @@ void AddRead(MethodTable* methods, absl::string_view name, MethodOptions options
           const CallContext& context, const grpc::ByteBuffer& bytes,
           UnaryDeferral& deferral) -> UnaryOutcome {
         const KnownRead known = answers->Look(context, bytes);
-        if (auto answer = answers->Find(known)) return *std::move(answer);
+        if (auto answer = answers->Find(known)) {
+          deferral.Share(std::move(answer));
+          return std::nullopt;
+        }
         Request request;
         if (absl::Status parsed = ParseMessage(bytes, &request); !parsed.ok()) return parsed;
         absl::StatusOr<ReadPlan> plan = CheckRead(context, request.read(), may_refresh);

@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
 #include "backends/base/json.h"
@@ -23,8 +24,10 @@ constexpr int kMaxBatchNames = 1000;
 constexpr size_t kMaxBatchBytes = 1 << 20;
 constexpr int kMaxKnownDocuments = 256;
 constexpr int kListedProblems = 100;
-// Reads are what a fleet calls most.
-constexpr int kPostedRequests = 32;
+// What a fleet calls most.
+constexpr absl::string_view kHotReads[] = {"GetCategory", "GetModel"};
+constexpr int kPostedHotRequests = 64;
+constexpr int kPostedRequests = 4;
 // Of memory, for what is derived from documents.
 constexpr size_t kIndexBytes = 256 << 20;
 constexpr size_t kStatisticsBytes = 64 << 20;
@@ -92,7 +95,8 @@ void ReferenceService::AddUnaryRead(MethodTable* methods, absl::string_view meth
                                     absl::StatusOr<grpc::ByteBuffer> (ReferenceService::*answer)(
                                         const DocumentKey&, const Request&, Options...)) {
   MethodOptions options;
-  options.posted_requests = kPostedRequests;
+  const bool is_hot = absl::c_linear_search(kHotReads, method);
+  options.posted_requests = is_hot ? kPostedHotRequests : kPostedRequests;
   ReadMethod<Request> read;
   read.resolve = [this](const Request& request) {
     return ResolveDocument(catalogue_, request.category(), request.format());

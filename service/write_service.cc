@@ -17,7 +17,7 @@ namespace modelref {
 namespace {
 
 constexpr absl::string_view kService = "/modelref.v1.WriteService/";
-constexpr int kPostedRequests = 16;
+constexpr int kPostedRequests = 4;
 // Larger requests are read on the executor.
 constexpr size_t kQuickBytes = 64 << 10;
 constexpr size_t kMaxAuditRequestId = 120;

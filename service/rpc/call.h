@@ -45,18 +45,20 @@ class Call : public OutboundWrite, private AdmissionReceiver {
   // gRPC's word that the call is over on its side. Returns whether it was cut off.
   bool OnGrpcDone();
 
-  // Sends the one answer of the call, or its error, and ends it; `tag` completes when that is out.
+  // These send the one answer of the call, or its error, and end it; `tag` completes when that is
+  // out.
   template <typename Writer>
-  void SendAnswer(const absl::StatusOr<grpc::ByteBuffer>& answer, Writer* writer,
-                  CompletionTag* tag) {
-    SetResult(answer.status().code());
+  void SendReply(const grpc::ByteBuffer& message, Writer* writer, CompletionTag* tag) {
+    SetResult(absl::StatusCode::kOk);
     SendStarted();
-    if (answer.ok()) {
-      method_->counters.Sent(answer->Length());
-      writer->Finish(*answer, grpc::Status::OK, tag);
-    } else {
-      writer->FinishWithError(ToGrpcStatus(answer.status()), tag);
-    }
+    method_->counters.Sent(message.Length());
+    writer->Finish(message, grpc::Status::OK, tag);
+  }
+  template <typename Writer>
+  void SendError(const absl::Status& error, Writer* writer, CompletionTag* tag) {
+    SetResult(error.code());
+    SendStarted();
+    writer->FinishWithError(ToGrpcStatus(error), tag);
   }
 
   const RpcServerOptions& options() const { return *state_->options; }

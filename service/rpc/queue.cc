@@ -78,12 +78,18 @@ void Queue::OnMail(bool) {
 
 void Queue::Run() {
   int completions = 0;
+  SteadyTime deadline = SteadyTime::max();
+  gpr_timespec grpc_deadline = ToGrpcDeadline(deadline);
   while (true) {
     RunMail();
     if (completions == 0) RunTimers();
+    if (const SteadyTime next = NextDeadline(); next != deadline) {
+      deadline = next;
+      grpc_deadline = ToGrpcDeadline(next);
+    }
     void* tag = nullptr;
     bool ok = false;
-    switch (completion_queue_->AsyncNext(&tag, &ok, ToGrpcDeadline(NextDeadline()))) {
+    switch (completion_queue_->AsyncNext(&tag, &ok, grpc_deadline)) {
       case grpc::CompletionQueue::GOT_EVENT:
         completions = (completions + 1) % kCompletionsPerLook;
         static_cast<CompletionTag*>(tag)->OnComplete(ok);

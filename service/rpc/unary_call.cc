@@ -34,10 +34,15 @@ void UnaryCall::OnBegun(bool ok) {
 }
 
 void UnaryCall::OnAdmitted(absl::Status status) {
-  if (!status.ok()) return Answer(std::move(status));
-  UnaryOutcome outcome = method_->entry->unary(*context_, request_, *this);
+  if (!status.ok()) return AnswerWithError(status);
+  const UnaryOutcome outcome = method_->entry->unary(*context_, request_, *this);
   request_.Clear();
-  if (outcome.has_value()) Answer(*std::move(outcome));
+  if (outcome.has_value()) return Answer(*outcome);
+  if (const auto shared = std::move(shared_)) AnswerWith(*shared);
+}
+
+void UnaryCall::Share(std::shared_ptr<const grpc::ByteBuffer> answer) {
+  shared_ = std::move(answer);
 }
 
 RawReply UnaryCall::Defer() {
@@ -62,19 +67,26 @@ void UnaryCall::RunBlocking(std::function<absl::StatusOr<grpc::ByteBuffer>()> bo
 
 void UnaryCall::OnReply(absl::StatusOr<grpc::ByteBuffer> answer) {
   executing_ = false;
-  Answer(std::move(answer));
+  Answer(answer);
 }
 
-void UnaryCall::Answer(absl::StatusOr<grpc::ByteBuffer> answer) {
+void UnaryCall::Answer(const absl::StatusOr<grpc::ByteBuffer>& answer) {
+  if (!answer.ok()) return AnswerWithError(answer.status());
+  AnswerWith(*answer);
+}
+
+void UnaryCall::AnswerWith(const grpc::ByteBuffer& message) {
   if (grpc_done_) return DeleteIfOver();
-  if (answer.ok()) {
-    if (absl::Status fits = CheckSize(*answer); !fits.ok()) answer = std::move(fits);
-  }
-  if (answer.ok() && IsGzip(*answer)) {
-    grpc_context_.set_compression_algorithm(GRPC_COMPRESS_GZIP);
-  }
+  if (const absl::Status fits = CheckSize(message); !fits.ok()) return AnswerWithError(fits);
+  if (IsGzip(message)) grpc_context_.set_compression_algorithm(GRPC_COMPRESS_GZIP);
   sending_ = true;
-  SendAnswer(answer, &writer_, &sent_tag_);
+  SendReply(message, &writer_, &sent_tag_);
+}
+
+void UnaryCall::AnswerWithError(const absl::Status& error) {
+  if (grpc_done_) return DeleteIfOver();
+  sending_ = true;
+  SendError(error, &writer_, &sent_tag_);
 }
 
 void UnaryCall::OnSent(bool) {

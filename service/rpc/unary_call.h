@@ -27,11 +27,14 @@ class UnaryCall final : public Call, private UnaryDeferral, private ReplyReceive
   void OnDone(bool ok);
   void OnAdmitted(absl::Status status) override;
 
+  void Share(std::shared_ptr<const grpc::ByteBuffer> answer) override;
   RawReply Defer() override;
   void RunBlocking(std::function<absl::StatusOr<grpc::ByteBuffer>()> body) override;
   void OnReply(absl::StatusOr<grpc::ByteBuffer> answer) override;
 
-  void Answer(absl::StatusOr<grpc::ByteBuffer> answer);
+  void Answer(const absl::StatusOr<grpc::ByteBuffer>& answer);
+  void AnswerWith(const grpc::ByteBuffer& message);
+  void AnswerWithError(const absl::Status& error);
   void DeleteIfOver();
 
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&grpc_context_};
@@ -41,6 +44,7 @@ class UnaryCall final : public Call, private UnaryDeferral, private ReplyReceive
   bool sending_ = false;
   bool executing_ = false;  // An executor thread may be using the context.
   std::shared_ptr<ReplySlot> reply_slot_;
+  std::shared_ptr<const grpc::ByteBuffer> shared_;  // Until it is sent.
 };
 
 }  // namespace modelref

@@ -112,7 +112,8 @@ void UploadCall::Answer(absl::StatusOr<grpc::ByteBuffer> answer) {
   if (grpc_done_) return DeleteIfOver();
   answered_ = true;
   sending_ = true;
-  SendAnswer(answer, &reader_, &sent_tag_);
+  if (!answer.ok()) return SendError(answer.status(), &reader_, &sent_tag_);
+  SendReply(*answer, &reader_, &sent_tag_);
 }
 
 void UploadCall::OnSent(bool) {

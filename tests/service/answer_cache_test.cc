@@ -17,8 +17,8 @@ RootPtr MakeRoot(uint64_t revision) {
 
 // What the cache answers; "none" when it does not.
 std::string Found(AnswerCache& cache, const RootPtr& root, absl::string_view request) {
-  const std::optional<grpc::ByteBuffer> answer = cache.Find(root, request);
-  return answer.has_value() ? FlattenBytes(*answer) : "none";
+  const AnswerCache::Answer answer = cache.Find(root, request);
+  return answer != nullptr ? FlattenBytes(*answer) : "none";
 }
 
 TEST(AnswerCacheTest, AnAnswerIsFoundByItsRequestAndRoot) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -23,6 +24,26 @@ TEST(UnaryCallTest, AnswersWhatItWasAsked) {
   const auto answer = server.Call("/test.Echo/Echo", "hello");
   ASSERT_TRUE(answer.ok()) << answer.status();
   EXPECT_EQ(*answer, "hello");
+}
+
+TEST(UnaryCallTest, AnAnswerMayBeSharedByManyCalls) {
+  const auto shared = std::make_shared<const grpc::ByteBuffer>(*SerializeMessage(MakeText("same")));
+  const auto huge = std::make_shared<const grpc::ByteBuffer>(
+      *SerializeMessage(MakeText(std::string(5 << 20, 'x'))));
+  {
+    TestServer server([&](MethodTable* table) {
+      table->AddUnary("/test.Shared/Get", {},
+                      [&](const CallContext&, const grpc::ByteBuffer& request,
+                          UnaryDeferral& deferral) -> UnaryOutcome {
+                        deferral.Share(request.Length() < 10 ? shared : huge);
+                        return std::nullopt;
+                      });
+    });
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(*server.Call("/test.Shared/Get", "a"), "same");
+    EXPECT_EQ(ReasonOf(server.Call("/test.Shared/Get", "a longer one").status()),
+              "RESPONSE_TOO_LARGE");
+  }
+  EXPECT_EQ(shared.use_count(), 1);
 }
 
 TEST(UnaryCallTest, ManyCallsAtOnceEachGetTheirOwnAnswer) {
