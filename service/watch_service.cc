@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "backends/base/clock.h"
 #include "backends/base/status_macros.h"
 #include "service/admission.h"
@@ -23,11 +24,12 @@ class WatchStream final : public StreamSource {
  public:
   // `drain_at`: when to tell that the caller's credential is about to expire.
   WatchStream(WatchHub& hub, WatchPlan plan, const WatchSession::Options& options, Clock& clock,
-              absl::Time drain_at, const Waker& waker)
+              absl::Time drain_at, const Waker& waker, uint64_t connection)
       : clock_(clock),
         drain_at_(drain_at),
         session_(hub, std::move(plan), options, SteadyNow(), [waker] { waker.Wake(); }),
-        subscription_(hub.changes(), [waker] { waker.Wake(); }) {}
+        subscription_(
+            hub.changes(), [waker] { waker.Wake(); }, connection) {}
 
   StreamStep Next(StreamPhase phase) override {
     std::optional<v1::DrainReason> drain;
@@ -74,7 +76,7 @@ void WatchService::Register(MethodTable* methods) {
   methods->ServerStream<v1::WatchRequest>(
       "/modelref.v1.WatchService/Watch",
       [this](const CallContext& context, const v1::WatchRequest& request, const Waker& waker) {
-        return Watch(CallerOf(context), request, waker);
+        return Watch(context, request, waker);
       });
 }
 
@@ -90,7 +92,7 @@ absl::StatusOr<v1::GetHeadResponse> WatchService::GetHead(const v1::GetHeadReque
   return response;
 }
 
-absl::StatusOr<std::unique_ptr<StreamSource>> WatchService::Watch(const Caller& caller,
+absl::StatusOr<std::unique_ptr<StreamSource>> WatchService::Watch(const CallContext& context,
                                                                   const v1::WatchRequest& request,
                                                                   const Waker& waker) {
   ASSIGN_OR_RETURN(WatchPlan plan,
@@ -98,11 +100,13 @@ absl::StatusOr<std::unique_ptr<StreamSource>> WatchService::Watch(const Caller& 
                              hub_.node_id(), options_.defaults));
   // A stream that begins within the last minute is not told, but ends when the credential does:
   // its client would only come back with the same one.
-  absl::Time drain_at = caller.expires - kTellOfExpiry;
+  absl::Time drain_at = CallerOf(context).expires - kTellOfExpiry;
   if (drain_at <= catalogue_.clock.TimeNow()) drain_at = absl::InfiniteFuture();
+  // The streams of a connection are told one after the other: their messages meet on their way out,
+  // and fewer calls of the system send them.
   return std::unique_ptr<StreamSource>(std::make_unique<WatchStream>(
       hub_, std::move(plan), Spread(options_.session, hub_.statistics().sessions_total),
-      catalogue_.clock, drain_at, waker));
+      catalogue_.clock, drain_at, waker, absl::HashOf(context.peer())));
 }
 
 }  // namespace modelref

@@ -24,7 +24,7 @@ class WatchService {
 
  private:
   absl::StatusOr<v1::GetHeadResponse> GetHead(const v1::GetHeadRequest& request);
-  absl::StatusOr<std::unique_ptr<StreamSource>> Watch(const Caller& caller,
+  absl::StatusOr<std::unique_ptr<StreamSource>> Watch(const CallContext& context,
                                                       const v1::WatchRequest& request,
                                                       const Waker& waker);
 

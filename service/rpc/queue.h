@@ -77,7 +77,7 @@ class Queue {
   void RunMail();
   void RunTimers();
   SteadyTime NextDeadline() const;
-  bool CanEnd() const { return closing_ && calls_ == 0 && !ended_; }
+  bool CanEnd() const { return closing_ && calls_ == 0 && mail_.empty() && !ended_; }
   void OnMail(bool ok);
 
   MemberTag<Queue> mail_tag_{this, &Queue::OnMail};

@@ -45,9 +45,11 @@ class NoPlugins final : public grpc::ServerBuilderOption {
 constexpr int kTransportMetadataFactor = 4;
 
 // A completion costs Debian's gRPC a look at each outstanding operation of its queue, of which
-// every open stream is one: ten thousand streams are told of an event in a third of the time by
-// four.
-constexpr int kLeastStreamQueues = 4;
+// every open stream is one: sixteen tell ten thousand streams of an event in half the time of four.
+constexpr int kLeastStreamQueues = 16;
+
+// Requests for streams of a method that go round the queues.
+constexpr size_t kPostedStreams = 4;
 
 int QueueCount(int wanted, int least) {
   if (wanted > 0) return wanted;
@@ -178,9 +180,15 @@ void RpcServer::Impl::MakeQueues(grpc::ServerBuilder* builder) {
     unary_queues_.push_back(
         std::make_unique<Queue>(builder->AddCompletionQueue(), limits, &state_.write_gauges));
   }
+  // Connections belong to the unary queues: a call is looked for beginning at the queue of its
+  // connection, and each queue that has no request for it costs.
+  constexpr bool kListens = false;
   for (int i = 0; i < QueueCount(options_.stream_queues, kLeastStreamQueues); ++i) {
-    stream_queues_.push_back(std::make_unique<StreamQueue>(
-        std::make_unique<Queue>(builder->AddCompletionQueue(), limits, &state_.write_gauges)));
+    stream_queues_.push_back(std::make_unique<StreamQueue>(std::make_unique<Queue>(
+        builder->AddCompletionQueue(kListens), limits, &state_.write_gauges)));
+  }
+  for (size_t i = 0; i < stream_queues_.size(); ++i) {
+    stream_queues_[i]->SetNext(stream_queues_[(i + 1) % stream_queues_.size()].get());
   }
 }
 
@@ -219,7 +227,10 @@ void RpcServer::Impl::PostRequests() {
       if (method->entry->unary != nullptr) {
         for (const auto& queue : unary_queues_) UnaryCall::Post(method.get(), &state_, queue.get());
       } else if (method->entry->stream != nullptr) {
-        for (const auto& queue : stream_queues_) queue->Post(method.get(), &state_);
+        // One for all queues would let each stream wait until the one before it has begun.
+        for (size_t queue = 0; queue < std::min(kPostedStreams, stream_queues_.size()); ++queue) {
+          stream_queues_[queue]->Post(method.get(), &state_);
+        }
       } else {
         for (const auto& queue : unary_queues_) {
           UploadCall::Post(method.get(), &state_, queue.get());

@@ -16,21 +16,33 @@ constexpr absl::Duration kLongestWait = absl::Hours(1);
 
 }  // namespace
 
-void StreamCall::Post(Method* method, ServerState* state, Queue* queue, StreamList* streams) {
-  auto* const call = new StreamCall(method, state, queue, streams);
+class StreamCall::PostTask final : public QueueTask {
+ public:
+  PostTask(Method* method, ServerState* state, StreamHome* home)
+      : method_(method), state_(state), home_(home) {}
+  void RunOnQueue() override { Post(method_, state_, home_); }
+
+ private:
+  Method* const method_;
+  ServerState* const state_;
+  StreamHome* const home_;
+};
+
+void StreamCall::Post(Method* method, ServerState* state, StreamHome* home) {
+  auto* const call = new StreamCall(method, state, home);
   state->service.RequestStream(method->index, &call->grpc_context_, &call->request_, &call->writer_,
-                               queue->completion_queue(), &call->begun_tag_);
+                               home->queue->completion_queue(), &call->begun_tag_);
 }
 
-StreamCall::StreamCall(Method* method, ServerState* state, Queue* queue, StreamList* streams)
-    : Call(method, state, queue), streams_(streams) {
+StreamCall::StreamCall(Method* method, ServerState* state, StreamHome* home)
+    : Call(method, state, home->queue), home_(home) {
   grpc_context_.AsyncNotifyWhenDone(&done_tag_);
 }
 
 StreamCall::~StreamCall() {
   CloseSource();
   if (!has_place_) return;
-  streams_->erase(place_);
+  home_->streams.erase(place_);
   state_->streams_open.fetch_sub(1, std::memory_order_relaxed);
   if (method_->entry->options.serve_while_draining) return;
   if (state_->streams_to_drain.fetch_sub(1) > 1 || !state_->draining.load()) return;
@@ -44,9 +56,16 @@ void StreamCall::OnBegun(bool ok) {
     delete this;
     return;
   }
-  Post(method_, state_, queue_, streams_);
+  PostNext();
   Begin();
   Admit();
+}
+
+// gRPC gives a stream to the first queue that has a request for it: the requests go round.
+void StreamCall::PostNext() {
+  StreamHome* const next = home_->next;
+  if (next == home_) return Post(method_, state_, home_);
+  next->queue->mailbox()->Post(std::make_shared<PostTask>(method_, state_, next));
 }
 
 void StreamCall::OnAdmitted(absl::Status status) {
@@ -89,7 +108,7 @@ absl::Status StreamCall::TakePlace() {
                  absl::StrCat("all ", options().max_streams, " streams of the server are in use"),
                  std::move(extras));
   }
-  place_ = streams_->insert(streams_->end(), this);
+  place_ = home_->streams.insert(home_->streams.end(), this);
   has_place_ = true;
   if (!method_->entry->options.serve_while_draining) state_->streams_to_drain.fetch_add(1);
   if (draining) phase_ = StreamPhase::kDraining;

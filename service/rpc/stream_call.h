@@ -17,11 +17,18 @@ class StreamCall;
 // The open streams of one queue, in the order they were opened. Single-threaded: the queue's.
 using StreamList = std::list<StreamCall*>;
 
+// A queue of streams in the ring of all of them.
+struct StreamHome {
+  Queue* queue = nullptr;
+  StreamList streams;
+  StreamHome* next = nullptr;  // Where the next request is posted when one was taken here.
+};
+
 // One server stream: asks its source for the next message whenever none is on its way.
 class StreamCall final : public Call, private TimerTarget, private WakeReceiver {
  public:
-  // Posts a call that owns itself. `streams` is the queue's list.
-  static void Post(Method* method, ServerState* state, Queue* queue, StreamList* streams);
+  // Posts a call that owns itself. On the queue's thread, or before that runs.
+  static void Post(Method* method, ServerState* state, StreamHome* home);
 
   // Lets the source know at `when` that the server drains.
   void DrainAt(SteadyTime when);
@@ -31,7 +38,9 @@ class StreamCall final : public Call, private TimerTarget, private WakeReceiver 
   void Review();
 
  private:
-  StreamCall(Method* method, ServerState* state, Queue* queue, StreamList* streams);
+  class PostTask;
+
+  StreamCall(Method* method, ServerState* state, StreamHome* home);
   ~StreamCall() override;
 
   void OnBegun(bool ok);
@@ -42,6 +51,7 @@ class StreamCall final : public Call, private TimerTarget, private WakeReceiver 
   void OnTimer(SteadyTime now) override;
   void OnWake() override { Pump(); }
 
+  void PostNext();
   absl::Status Open();
   absl::Status TakePlace();
   void Pump();
@@ -51,7 +61,7 @@ class StreamCall final : public Call, private TimerTarget, private WakeReceiver 
   void CloseSource();
   void DeleteIfOver();
 
-  StreamList* const streams_;
+  StreamHome* const home_;
   grpc::ServerAsyncWriter<grpc::ByteBuffer> writer_{&grpc_context_};
   MemberTag<StreamCall> begun_tag_{this, &StreamCall::OnBegun};
   MemberTag<StreamCall> written_tag_{this, &StreamCall::OnWritten};

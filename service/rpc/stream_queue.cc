@@ -43,14 +43,16 @@ class StreamQueue::ReviewTask final : public QueueTask {
 };
 
 void StreamQueue::BeginDrain(SteadyClock::duration spread) {
-  queue_->mailbox()->Post(std::make_shared<DrainTask>(&streams_, spread));
+  queue_->mailbox()->Post(std::make_shared<DrainTask>(&home_.streams, spread));
 }
 
-void StreamQueue::Review() { queue_->mailbox()->Post(std::make_shared<ReviewTask>(&streams_)); }
+void StreamQueue::Review() {
+  queue_->mailbox()->Post(std::make_shared<ReviewTask>(&home_.streams));
+}
 
 void StreamQueue::Stop() {
   queue_->mailbox()->SetStopping();
-  queue_->mailbox()->Post(std::make_shared<StopTask>(&streams_));
+  queue_->mailbox()->Post(std::make_shared<StopTask>(&home_.streams));
 }
 
 }  // namespace modelref

@@ -11,13 +11,17 @@ namespace modelref {
 // A queue with its open streams.
 class StreamQueue {
  public:
-  explicit StreamQueue(std::unique_ptr<Queue> queue) : queue_(std::move(queue)) {}
+  explicit StreamQueue(std::unique_ptr<Queue> queue) : queue_(std::move(queue)) {
+    home_.queue = queue_.get();
+    home_.next = &home_;
+  }
+  StreamQueue(const StreamQueue&) = delete;
+  StreamQueue& operator=(const StreamQueue&) = delete;
 
   Queue& queue() { return *queue_; }
-  // Before the queue starts.
-  void Post(Method* method, ServerState* state) {
-    StreamCall::Post(method, state, queue_.get(), &streams_);
-  }
+  // Both before any queue starts. A request that was taken here is replaced by one there.
+  void SetNext(StreamQueue* next) { home_.next = &next->home_; }
+  void Post(Method* method, ServerState* state) { StreamCall::Post(method, state, &home_); }
 
   // Any thread: lets each stream drain, evenly over `spread` in the order they were opened.
   void BeginDrain(SteadyClock::duration spread);
@@ -31,7 +35,7 @@ class StreamQueue {
   class StopTask;
   class ReviewTask;
 
-  StreamList streams_;
+  StreamHome home_;
   // After the list: its calls take themselves out of it while it goes.
   const std::unique_ptr<Queue> queue_;
 };

@@ -9,7 +9,7 @@ ChangeSignal::ChangeSignal(Store& store) {
     // Under the lock: a wake is a push onto a ready list, and after its subscription is gone nobody
     // may be called.
     MutexLock lock(&state->mutex);
-    for (const auto& [id, wake] : state->wakes) wake();
+    for (const auto& [place, wake] : state->wakes) wake();
   });
 }
 
@@ -18,16 +18,17 @@ size_t ChangeSignal::subscribers() const {
   return state_->wakes.size();
 }
 
-ChangeSignal::Subscription::Subscription(ChangeSignal& signal, std::function<void()> wake)
+ChangeSignal::Subscription::Subscription(ChangeSignal& signal, std::function<void()> wake,
+                                         uint64_t neighbourhood)
     : signal_(signal) {
   MutexLock lock(&signal_.state_->mutex);
-  id_ = signal_.state_->next_id++;
-  signal_.state_->wakes.emplace(id_, std::move(wake));
+  place_ = {neighbourhood, signal_.state_->next_id++};
+  signal_.state_->wakes.emplace(place_, std::move(wake));
 }
 
 ChangeSignal::Subscription::~Subscription() {
   MutexLock lock(&signal_.state_->mutex);
-  signal_.state_->wakes.erase(id_);
+  signal_.state_->wakes.erase(place_);
 }
 
 }  // namespace modelref

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "backends/base/mutex.h"
@@ -17,18 +18,22 @@ class ChangeSignal {
  public:
   explicit ChangeSignal(Store& store);
 
+  // A neighbourhood and a number.
+  using Place = std::pair<uint64_t, uint64_t>;
+
   // Calls `wake` after each change of the store until it is destroyed; not after that. `wake` must
   // be quick and must not come back to the signal.
   class Subscription {
    public:
-    Subscription(ChangeSignal& signal, std::function<void()> wake);
+    // Those of one `neighbourhood` are told one after the other.
+    Subscription(ChangeSignal& signal, std::function<void()> wake, uint64_t neighbourhood = 0);
     ~Subscription();
     Subscription(const Subscription&) = delete;
     Subscription& operator=(const Subscription&) = delete;
 
    private:
     ChangeSignal& signal_;
-    uint64_t id_;
+    Place place_;
   };
 
   size_t subscribers() const;
@@ -37,7 +42,7 @@ class ChangeSignal {
   // Shared with the store, whose listeners cannot leave.
   struct State {
     Mutex mutex;
-    std::map<uint64_t, std::function<void()>> wakes ABSL_GUARDED_BY(mutex);
+    std::map<Place, std::function<void()>> wakes ABSL_GUARDED_BY(mutex);
     uint64_t next_id ABSL_GUARDED_BY(mutex) = 1;
   };
 

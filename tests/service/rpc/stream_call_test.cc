@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -175,6 +177,35 @@ TEST(StreamCrowdTest, OneEventWakesAThousandStreams) {
   for (const auto& stream : streams) EXPECT_EQ(*stream->Read(), "event");
   for (const auto& stream : streams) stream->Cancel();
   EXPECT_TRUE(Eventually([&] { return feed.open() == 0; }));
+}
+
+TEST(StreamCrowdTest, StreamsOfOneConnectionAreSpreadOverAllQueues) {
+  constexpr int kQueues = 5;
+  constexpr int kStreams = 400;
+  Mutex mutex;
+  std::map<std::thread::id, int> opened;
+  StreamFeed feed;
+  TestServer server(
+      [&](MethodTable* table) {
+        table->ServerStream<Text>(kWatch,
+                                  [&](const CallContext&, const Text&,
+                                      Waker) -> absl::StatusOr<std::unique_ptr<StreamSource>> {
+                                    MutexLock lock(&mutex);
+                                    ++opened[std::this_thread::get_id()];
+                                    return std::make_unique<Once>(RealClock().TimeNow());
+                                  });
+      },
+      [](RpcServerOptions* options) { options->stream_queues = kQueues; });
+  for (int i = 0; i < kStreams; ++i) {
+    TestStream stream(server.channel(), kWatch, "");
+    EXPECT_EQ(*stream.Read(), "time is up");
+  }
+  MutexLock lock(&mutex);
+  EXPECT_EQ(opened.size(), kQueues);
+  for (const auto& [thread, count] : opened) {
+    EXPECT_GT(count, kStreams / kQueues / 2);
+    EXPECT_LT(count, kStreams / kQueues * 2);
+  }
 }
 
 TEST(StreamLimitTest, StreamBeyondTheLimitIsRefused) {

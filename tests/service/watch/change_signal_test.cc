@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <thread>
@@ -41,6 +42,21 @@ TEST_F(ChangeSignalTest, SubscribersAreWokenByEachChangeUntilTheyLeave) {
   EXPECT_EQ(first, 3);
   EXPECT_EQ(second, 2);
   EXPECT_EQ(signal.subscribers(), 1u);
+}
+
+TEST_F(ChangeSignalTest, ThoseOfOneNeighbourhoodAreToldOneAfterTheOther) {
+  ChangeSignal signal(store_);
+  std::vector<uint64_t> told;
+  std::vector<std::unique_ptr<ChangeSignal::Subscription>> subscriptions;
+  for (int i = 0; i < 30; ++i) {
+    const uint64_t neighbourhood = i % 3;
+    subscriptions.push_back(std::make_unique<ChangeSignal::Subscription>(
+        signal, [&told, neighbourhood] { told.push_back(neighbourhood); }, neighbourhood));
+  }
+  CommitTo(store_, Edit(kClip, {Put("a", "1")}));
+  EXPECT_EQ(told.size(), 30u);
+  told.erase(std::unique(told.begin(), told.end()), told.end());
+  EXPECT_EQ(told.size(), 3u);
 }
 
 TEST_F(ChangeSignalTest, TheStoreMayChangeAfterTheSignalIsGone) {
