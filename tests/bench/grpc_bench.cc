@@ -111,9 +111,9 @@ int Main(const std::vector<std::string>& words) {
 
 Plan Plan::Quick() {
   Plan plan;
-  plan.rounds = 15;
+  plan.rounds = 11;
   plan.seconds = 0.12;
-  plan.idle_calls = 12;
+  plan.idle_calls = 8;
   plan.fan_out_rounds = 5;
   plan.list_calls = 300;
   plan.write_rounds = 5;
