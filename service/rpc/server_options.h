@@ -46,7 +46,7 @@ struct RpcServerOptions {
   // RESOURCE_EXHAUSTED OVERLOADED.
   int max_admissions_waiting = 1'000;
 
-  // One thread each; 0 = half of the cores, at least one for unary calls and 16 for streams.
+  // One thread each; 0 = half of the cores, at least two for unary calls and 16 for streams.
   int unary_queues = 0;
   int stream_queues = 0;
   Executor::Options executor;

@@ -193,11 +193,14 @@ void Bare::FanOut() {
   for (const auto& queue : stream_queues) new FanOutTag(queue.get());
 }
 
+int HalfOfCores() { return static_cast<int>(std::thread::hardware_concurrency()) / 2; }
 // As many as modelrefd has by default.
-int QueueCount() { return std::max(1, static_cast<int>(std::thread::hardware_concurrency()) / 2); }
+int UnaryQueueCount() { return std::max(2, HalfOfCores()); }
+int StreamQueueCount() { return std::max(1, HalfOfCores()); }
 
-void AddQueues(grpc::ServerBuilder* builder, std::vector<std::unique_ptr<Queue>>* queues) {
-  for (int i = 0; i < QueueCount(); ++i) {
+void AddQueues(grpc::ServerBuilder* builder, int count,
+               std::vector<std::unique_ptr<Queue>>* queues) {
+  for (int i = 0; i < count; ++i) {
     queues->push_back(std::make_unique<Queue>());
     queues->back()->completions = builder->AddCompletionQueue();
   }
@@ -242,8 +245,8 @@ int Main(const std::string& file, const std::string& address, int streams_per_co
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, 64 << 10);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, streams_per_connection);
   builder.RegisterService(&bare.service);
-  AddQueues(&builder, &bare.unary_queues);
-  AddQueues(&builder, &bare.stream_queues);
+  AddQueues(&builder, UnaryQueueCount(), &bare.unary_queues);
+  AddQueues(&builder, StreamQueueCount(), &bare.stream_queues);
   builder.AddListeningPort(address, credentials);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr) return 1;
