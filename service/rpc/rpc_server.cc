@@ -45,7 +45,8 @@ class NoPlugins final : public grpc::ServerBuilderOption {
 constexpr int kTransportMetadataFactor = 4;
 
 // A completion costs Debian's gRPC a look at each outstanding operation of its queue, of which
-// every open stream is one: sixteen tell ten thousand streams of an event in half the time of four.
+// every open stream is one: sixteen tell ten thousand streams of an event for a tenth less of
+// processor time than four, and on a busy machine in half the time.
 constexpr int kLeastStreamQueues = 16;
 
 // One reads and parses while the other answers: with two cores a third more calls than one.
