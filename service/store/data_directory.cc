@@ -142,7 +142,8 @@ void DataDirectory::CreateMissingFiles() {
   for (const Category& category : registry_.categories()) {
     if (category.has_legacy()) continue;
     const DocumentKey key{std::string(category.name), Format::kV2};
-    const DocumentState* state = store_->root()->Find(key);
+    const RootPtr root = store_->root();
+    const DocumentState* state = root->Find(key);
     const std::string path = backends_.file_paths->PathOf(key);
     if (state == nullptr || state->known || access(path.c_str(), F_OK) == 0 || errno != ENOENT) {
       continue;

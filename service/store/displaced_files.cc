@@ -142,7 +142,8 @@ absl::Status DisplacedFiles::Keep(const DocumentKey& key, const std::string& pat
 void DisplacedFiles::Sweep() {
   std::map<std::string, DocumentKey> targets;
   std::set<std::string> folders;
-  for (const auto& [key, state] : store_.root()->documents) {
+  const RootPtr root = store_.root();
+  for (const auto& [key, state] : root->documents) {
     const std::string path = paths_.PathOf(key);
     if (path.empty()) continue;
     targets[path] = key;

@@ -32,7 +32,8 @@ void MetadataWriter::Recover() {
   files_.clear();
   if (path_of_ == nullptr) return;
   std::set<std::string> folders;
-  for (const auto& [key, state] : store_.root()->documents) {
+  const RootPtr root = store_.root();
+  for (const auto& [key, state] : root->documents) {
     folders.insert(std::filesystem::path(path_of_(key)).parent_path().string());
   }
   for (const std::string& folder : folders) {

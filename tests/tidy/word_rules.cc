@@ -39,6 +39,10 @@ const std::vector<Ban>& BanTable() {
        {}},
       {"absl::", R"(\babsl::(flat_hash|node_hash|btree)_)", "std::map or std::unordered_map", {}},
       {"std::atomic", R"(\bstd::atomic<\s*std::shared_ptr\b)", "SnapshotCell", {}},
+      {"root()->",
+       R"(for \(.*: .*\broot\(\)->|[*&] ?\w+ = \*?[\w.>-]*\broot\(\)->Find)",
+       "a RootPtr that lives as long as what is read of it",
+       {"tests/"}},
       {"namespace std", R"(\busing\s+namespace\s+std\b)", "full names", {}},
       {"throw", R"(\bthrow\b)", "absl::Status", {}},
   };

@@ -20,7 +20,10 @@ TEST(WordRulesTest, EachBannedNameIsFound) {
        {"t = absl::Now();", "std::this_thread::sleep_for(x);", "void F(std::string_view s);",
         "std::cout << 1;", "absl::Mutex mu_;", "absl::MutexLock lock(&mu_);",
         "absl::flat_hash_map<int, int> m;", "std::atomic<std::shared_ptr<int>> p;",
-        "using namespace std;", "throw 1;", "auto t = std::chrono::steady_clock::now();"}) {
+        "for (const auto& [key, state] : store_.root()->documents) {",
+        "const DocumentState* state = store_->root()->Find(key);",
+        "const DocumentState& state = *store_.root()->Find(key);", "using namespace std;",
+        "throw 1;", "auto t = std::chrono::steady_clock::now();"}) {
     EXPECT_THAT(Bans("service/a.cc", line), HasSubstr("is banned")) << line;
   }
 }

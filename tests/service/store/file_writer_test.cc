@@ -176,6 +176,17 @@ TEST_F(FileWriterTest, WhatADeadProcessDisplacedIsImportedAtTheStart) {
   EXPECT_FALSE(dir_.Exists("clip.json.tmp.4194300.1.1"));
 }
 
+// A server starts while others commit.
+TEST_F(FileWriterTest, RecoveryBesideCommitsReadsOneStateOfTheStore) {
+  std::atomic<bool> done{false};
+  std::thread committer([&] {
+    for (int i = 0; !done; ++i) CommitTo(*store_, Edit(kClip, {Put("a", absl::StrCat(i))}));
+  });
+  for (int i = 0; i < 300; ++i) writer_->Recover();
+  done = true;
+  committer.join();
+}
+
 TEST_F(FileWriterTest, AFileThatCannotBeWrittenIsToldTriedAgainAndHeals) {
   std::filesystem::create_directory(PathOf(kClip));
   CommitTo(*store_, Edit(kClip, {Put("a", "1")}), Edit(kImages, {Put("b", "1")}));

@@ -134,7 +134,8 @@ std::optional<uint64_t> CommitLog::Next(uint64_t revision) const {
 
 absl::StatusOr<CommitLog> ReadCommitLog(Store& store) {
   std::vector<DocumentKey> keys;
-  for (const auto& [key, state] : store.root()->documents) keys.push_back(key);
+  const RootPtr root = store.root();
+  for (const auto& [key, state] : root->documents) keys.push_back(key);
   CommitLog log(keys);
   RETURN_IF_ERROR(store.Query([&](Database& database) -> absl::Status {
     ASSIGN_OR_RETURN(Statement query,
