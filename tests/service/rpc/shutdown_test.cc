@@ -93,6 +93,8 @@ TEST(ShutdownTest, DropsWaitingBlockingCalls) {
               ++runs;
               started.Open();
               while (!context.IsCancelled()) release.Wait(absl::Milliseconds(10));
+              // The calls are cancelled one after the other.
+              release.Wait(absl::Milliseconds(300));
               return absl::StatusOr<std::string>(text);
             },
             blocking);
