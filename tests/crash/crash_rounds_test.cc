@@ -4,14 +4,16 @@
 //
 // MODELREF_CRASH_ROUNDS=N and MODELREF_SEED=N choose how long and which: round i has the seed N +
 // i, which chooses what everybody does and where programs die; when they do it the system decides.
+// Every 200 rounds begin with a new directory: all of its history is looked at after each.
 // A round that failed says how it is repeated alone:
 //   MODELREF_CRASH_SERVERS=A|B  the failpoints of the servers of each round.
 //   MODELREF_CRASH_AWAY_MS=N    so long no program looks at the files before each of them, as when
 //                               a long history opens slowly on a busy machine.
-//   MODELREF_CRASH_DIR=D        the directory, which is kept.
+//   MODELREF_CRASH_DIR=D        the folder of the directories, which is kept.
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -42,6 +44,8 @@ CrashRun::Options OptionsOfEnvironment() {
   return options;
 }
 
+constexpr uint64_t kRoundsOfADirectory = 200;
+
 // Says once a minute how far the rounds are.
 class Progress {
  public:
@@ -68,14 +72,11 @@ std::string Again(const CrashRun& run, uint64_t seed) {
                       " MODELREF_CRASH_SERVERS='", absl::StrJoin(run.servers(), "|"), "'");
 }
 
-// `rounds` of them, and as many more as it takes until somebody died everywhere, if `meets_all`.
-void RunRounds(uint64_t rounds, bool meets_all, const CrashRun::Options& options) {
-  const uint64_t seed = NumberFromEnvironment("MODELREF_SEED", 20261121);
-  std::printf("MODELREF_CRASH_ROUNDS=%llu MODELREF_SEED=%llu\n",
-              static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(seed));
-  TempDir dir;
-  const char* kept = std::getenv("MODELREF_CRASH_DIR");
-  CrashRun run(kept == nullptr ? dir.path() : kept, options);
+// On one directory: `rounds` of them, and as many more as it takes until somebody died everywhere,
+// if `meets_all`.
+void RunOnDirectory(const std::string& dir, uint64_t seed, uint64_t rounds, bool meets_all,
+                    const CrashRun::Options& options) {
+  CrashRun run(dir, options);
   Progress progress(rounds);
   uint64_t round = 0;
   for (; round < rounds && !::testing::Test::HasFailure(); ++round) {
@@ -95,6 +96,20 @@ void RunRounds(uint64_t rounds, bool meets_all, const CrashRun::Options& options
   std::fflush(stdout);
   if (!meets_all || ::testing::Test::HasFailure()) return;
   EXPECT_EQ(absl::StrJoin(run.plan().Missing(), " "), "") << "nobody died at these points";
+}
+
+void RunRounds(uint64_t rounds, bool meets_all, const CrashRun::Options& options) {
+  const uint64_t seed = NumberFromEnvironment("MODELREF_SEED", 20261121);
+  std::printf("MODELREF_CRASH_ROUNDS=%llu MODELREF_SEED=%llu\n",
+              static_cast<unsigned long long>(rounds), static_cast<unsigned long long>(seed));
+  const char* kept = std::getenv("MODELREF_CRASH_DIR");
+  for (uint64_t begin = 0; begin < rounds && !::testing::Test::HasFailure();
+       begin += kRoundsOfADirectory) {
+    TempDir dir;
+    const uint64_t count = std::min(kRoundsOfADirectory, rounds - begin);
+    RunOnDirectory(kept == nullptr ? dir.path() : absl::StrCat(kept, "/", begin), seed + begin,
+                   count, meets_all && begin == 0, options);
+  }
 }
 
 TEST(CrashRoundsTest, NothingAcknowledgedOrSeenIsLostWhenServersAreKilled) {
