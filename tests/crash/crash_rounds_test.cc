@@ -9,7 +9,7 @@
 //   MODELREF_CRASH_SERVERS=A|B  the failpoints of the servers of each round.
 //   MODELREF_CRASH_AWAY_MS=N    so long no program looks at the files before each of them, as when
 //                               a long history opens slowly on a busy machine.
-//   MODELREF_CRASH_DIR=D        the folder of the directories, which is kept.
+//   MODELREF_CRASH_DIR=D        the folder of the directories of one of the tests, which is kept.
 
 #include <gtest/gtest.h>
 
