@@ -88,9 +88,9 @@ class AdmissionWaitTest : public ::testing::Test {
   }
 
   std::atomic<int> handled_{0};
-  std::unique_ptr<TestServer> server_;
   Mutex mutex_;
   std::vector<AdmissionReply> questions_ ABSL_GUARDED_BY(mutex_);
+  std::unique_ptr<TestServer> server_;  // Last: it calls what is above.
 };
 
 TEST_F(AdmissionWaitTest, ACallRunsWhenItsQuestionWasAnswered) {
