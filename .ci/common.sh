@@ -14,7 +14,7 @@ build_packages=(
   g++ cmake ninja-build ccache mold
   libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc grpc-proto
   libabsl-dev libcurl4-openssl-dev libssl-dev zlib1g-dev
-  rapidjson-dev libsqlite3-dev libcpp-httplib-dev libgtest-dev libgmock-dev
+  rapidjson-dev libjemalloc-dev libsqlite3-dev libcpp-httplib-dev libgtest-dev libgmock-dev
 )
 check_packages=(clang clang-format clang-tidy shellcheck)
 readonly build_packages check_packages

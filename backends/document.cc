@@ -11,12 +11,17 @@
 namespace modelref {
 namespace {
 
-// A document of more records than this is indexed in many shards, so that a change copies a small
-// one.
-constexpr size_t kSingleShardRecords = 1024;
+// A document of more records than these is indexed in one group of shards, or in many groups, so
+// that a change copies a small shard.
+constexpr size_t kSingleShardRecords = 64;
+constexpr size_t kSingleGroupRecords = 2048;
 constexpr size_t kGroups = 32;
 constexpr size_t kGroupShards = 32;
-constexpr size_t kShards = kGroups * kGroupShards;
+
+size_t ShardsFor(size_t records) {
+  if (records <= kSingleShardRecords) return 1;
+  return records <= kSingleGroupRecords ? kGroupShards : kGroups * kGroupShards;
+}
 
 uint64_t NameHash(const Sha256Digest& digest) {
   uint64_t hash = 0;
@@ -188,12 +193,11 @@ class DocumentBuilder {
   }
 
   void Reindex(Document* document) const {
-    const bool is_single = !document->groups_.empty() && document->groups_[0]->size() == 1;
-    if (document->groups_.empty() || (is_single && document->record_count_ > kSingleShardRecords)) {
+    const size_t shard_count = document->shard_count();
+    if (shard_count < ShardsFor(document->record_count_)) {
       IndexAll(document);
       return;
     }
-    const size_t shard_count = is_single ? 1 : kShards;
     std::map<size_t, Document::Shard> copies;
     const auto shard_of = [&](const Record& record) -> Document::Shard& {
       const size_t index = record.name_hash % shard_count;
@@ -236,7 +240,7 @@ class DocumentBuilder {
   }
 
   static void IndexAll(Document* document) {
-    const size_t shard_count = document->record_count_ > kSingleShardRecords ? kShards : 1;
+    const size_t shard_count = ShardsFor(document->record_count_);
     std::vector<Document::Shard> shards(shard_count);
     document->ForEach([&](const Entry& entry) {
       shards[entry.record->name_hash % shard_count].push_back(entry);
@@ -282,8 +286,7 @@ DocumentPtr Document::WithRevision(uint64_t mod_revision) const {
 
 const Entry* Document::Find(absl::string_view name) const {
   const uint64_t hash = NameHash(Sha256(name));
-  const bool is_single = groups_[0]->size() == 1;
-  const size_t index = is_single ? 0 : hash % kShards;
+  const size_t index = hash % shard_count();
   const Shard& shard = *(*groups_[index / kGroupShards])[index % kGroupShards];
   auto at = std::lower_bound(
       shard.begin(), shard.end(), hash,

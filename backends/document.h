@@ -10,6 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "backends/base/etag.h"
+#include "backends/entry_list.h"
 
 namespace modelref {
 
@@ -21,21 +22,13 @@ struct Record {
   uint64_t name_hash = 0;   // The first 8 bytes of SHA-256(name).
   bool ends_chunk = false;  // EndsChunk(name).
 };
-using RecordPtr = std::shared_ptr<const Record>;
 
 // `json` must be canonical (json.h) and `name` valid (categories.h).
 RecordPtr MakeRecord(std::string name, std::string json);
 
-// A record at its place in a document.
-struct Entry {
-  RecordPtr record;
-  uint64_t order = 0;         // Ascending through the document; kept by updates.
-  uint64_t mod_revision = 0;  // Of the last change of this record; 0 outside a store.
-};
-
 // Some neighbouring entries and what they hash to (DESIGN 3).
 struct Chunk {
-  std::vector<Entry> entries;
+  EntryList entries;
   Etag hash;
   uint64_t size_bytes = 0;  // Of the entries as members of the compact document, commas included.
 };
@@ -99,8 +92,10 @@ class Document {
   // Some neighbouring shards: a change copies the pointers of one group, not those of all shards.
   using ShardGroup = std::vector<std::shared_ptr<const Shard>>;
 
+  size_t shard_count() const { return groups_.empty() ? 0 : groups_.size() * groups_[0]->size(); }
+
   std::vector<std::shared_ptr<const Chunk>> chunks_;
-  // One group of one shard, or kShards shards, indexed by name_hash modulo their number.
+  // Groups of equal size; shards are indexed by name_hash modulo their number.
   std::vector<std::shared_ptr<const ShardGroup>> groups_;
   Etag etag_;
   size_t record_count_ = 0;

@@ -43,8 +43,7 @@ void Chunker::Close() {
     chunk->kept_hash.Add(entry.record->name, entry.record->etag);
   }
   chunk->hash = chunk->kept_hash.Finish();
-  chunk->entries = std::move(open_);
-  open_.clear();
+  chunk->entries = EntryList(std::exchange(open_, {}));
   chunks_.push_back(std::move(chunk));
 }
 
@@ -62,9 +61,9 @@ std::shared_ptr<const Chunk> UpdateChunk(const Chunk& chunk, Replacements::const
         [](const Entry& candidate, uint64_t wanted) { return candidate.order < wanted; });
     updated->size_bytes += entry.record->json.size();
     updated->size_bytes -= at->record->json.size();
-    *at = entry;
-    updated->kept_hash.SetEtag(static_cast<size_t>(at - updated->entries.begin()),
-                               entry.record->etag);
+    const auto index = static_cast<size_t>(at - updated->entries.begin());
+    updated->entries.Replace(index, entry);
+    updated->kept_hash.SetEtag(index, entry.record->etag);
   }
   updated->hash = updated->kept_hash.Finish();
   return updated;
@@ -72,7 +71,9 @@ std::shared_ptr<const Chunk> UpdateChunk(const Chunk& chunk, Replacements::const
 
 std::shared_ptr<const Chunk> StampChunk(const Chunk& chunk, uint64_t mod_revision) {
   auto stamped = CopyOf(chunk);
-  for (Entry& entry : stamped->entries) entry.mod_revision = mod_revision;
+  std::vector<Entry> entries(stamped->entries.begin(), stamped->entries.end());
+  for (Entry& entry : entries) entry.mod_revision = mod_revision;
+  stamped->entries = EntryList(std::move(entries));
   return stamped;
 }
 

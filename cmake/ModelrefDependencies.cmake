@@ -32,3 +32,7 @@ find_path(GRPC_PROTO_DIR grpc/health/v1/health.proto PATHS /usr/share/grpc-proto
 
 add_library(modelref_rapidjson INTERFACE)
 target_include_directories(modelref_rapidjson SYSTEM INTERFACE "${RAPIDJSON_INCLUDE_DIR}")
+
+# glibc's allocator locks an arena for each block that another thread frees, which is what a server of many threads does
+# all the time.
+find_library(JEMALLOC_LIBRARY jemalloc REQUIRED)

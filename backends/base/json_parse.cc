@@ -1,6 +1,5 @@
 // Parsing, on RapidJSON's iterative SAX reader: no recursion, whatever the nesting of the input.
 
-#include <rapidjson/memorystream.h>
 #include <rapidjson/reader.h>
 
 #include <algorithm>
@@ -19,8 +18,9 @@
 namespace modelref {
 namespace {
 
-constexpr unsigned kFlags = rapidjson::kParseNumbersAsStringsFlag | rapidjson::kParseIterativeFlag |
-                            rapidjson::kParseNanAndInfFlag | rapidjson::kParseStopWhenDoneFlag;
+constexpr unsigned kFlags = rapidjson::kParseInsituFlag | rapidjson::kParseNumbersAsStringsFlag |
+                            rapidjson::kParseIterativeFlag | rapidjson::kParseNanAndInfFlag |
+                            rapidjson::kParseStopWhenDoneFlag;
 constexpr absl::string_view kUtf8Bom = "\xEF\xBB\xBF";
 // Below this many members a linear search for duplicates is cheaper than an index.
 constexpr size_t kLinearMembers = 16;
@@ -146,7 +146,8 @@ absl::Status ErrorAt(absl::string_view original, absl::string_view text, size_t 
 Attempt TryParse(absl::string_view original, absl::string_view text, const JsonLimits& limits,
                  HugeNumbers huge_numbers) {
   TreeBuilder builder(limits, std::move(huge_numbers));
-  rapidjson::MemoryStream stream(text.data(), text.size());
+  std::string buffer(text);
+  rapidjson::InsituStringStream stream(buffer.data());
   rapidjson::Reader reader;
   const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, builder);
   if (result.IsError()) {

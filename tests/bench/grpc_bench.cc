@@ -27,9 +27,9 @@ struct Group {
 };
 
 constexpr Group kGroups[] = {
-    {"unary", RunUnaryCases, true},    {"pause", RunPauseCases},     {"idle", RunIdleCases},
-    {"fan-out", RunFanOutCases, true}, {"huge", RunHugeCases, true}, {"start", RunStartCases},
-    {"history", RunHistoryCases},      {"writes", RunWriteCases},    {"peers", RunPeerCases},
+    {"unary", RunUnaryCases, true},    {"pause", RunPauseCases},        {"idle", RunIdleCases},
+    {"fan-out", RunFanOutCases, true}, {"huge", RunHugeCases, true},    {"start", RunStartCases},
+    {"history", RunHistoryCases},      {"writes", RunWriteCases, true}, {"peers", RunPeerCases},
 };
 
 constexpr char kUsage[] =

@@ -8,6 +8,7 @@
 #include "modelref/v1/write.pb.h"
 #include "tests/bench/bench_cases.h"
 #include "tests/bench/bench_data.h"
+#include "tests/bench/profile.h"
 #include "tests/bench/sqlite_baseline.h"
 
 namespace modelref::bench {
@@ -18,6 +19,8 @@ constexpr size_t kMostRequests = 8192;
 // Larger files are rewritten for longer than a round takes, which is not what is measured.
 constexpr absl::string_view kCategory = "clip";
 constexpr double kMicrosPerMilli = 1e3;
+constexpr double kProfileSeconds = 8;
+constexpr size_t kProfileModels = 10'000;
 
 std::string RecordOf(size_t model, size_t version) {
   std::string json =
@@ -124,6 +127,21 @@ class WriteBench {
                             "writes/s", rates, goal);
   }
 
+  void Profile(const std::string& name, int writers) {
+    // 64 requests at once do not fit into the window of a new connection.
+    for (const int few : {1, 16}) Write(few, false);
+    ProfileServer(server_.child(), bench_.output, name, [this, writers] {
+      uint64_t writes = 0;
+      double seconds = 0;
+      while (seconds < kProfileSeconds) {
+        const LoopResult result = Write(writers, false);
+        writes += result.calls;
+        seconds += result.seconds;
+      }
+      std::printf("%.0f writes/s\n", static_cast<double>(writes) / seconds);
+    });
+  }
+
  private:
   LoopResult Write(int in_flight, bool latencies) {
     const LoopResult result =
@@ -148,6 +166,13 @@ class WriteBench {
 }  // namespace
 
 void RunWriteCases(Bench* bench) {
+  if (!bench->profile.empty()) {
+    for (const int writers : {1, 64}) {
+      const std::string name = absl::StrCat("PutModel, ", writers, " writers");
+      if (bench->Profiles(name)) WriteBench(bench, kProfileModels).Profile(name, writers);
+    }
+    return;
+  }
   std::vector<double> medians;
   for (const size_t models : bench->plan.written_models) {
     WriteBench writes(bench, models);
