@@ -179,9 +179,10 @@ absl::Status Committer::TakeNews() {
 void Committer::CommitGroup(std::vector<Waiting> group) {
   std::vector<Member> members;
   for (Waiting& waiting : group) members.push_back({std::move(waiting), fenced(), false, nullptr});
-  std::vector<CommittedTransactionPtr> done;
   absl::Status status = fenced();
-  if (status.ok()) status = TryGroup(&members, &done);
+  // Savepoints cost a fifth of a transaction, and hardly any group needs them.
+  if (status.ok()) status = TryGroup(&members, false);
+  if (absl::IsAborted(status)) status = TryGroup(&members, true);
   if (IsReason(status, "STORE_FENCED")) Fence(status);
   if (status.ok()) NoteLatency(members);
   FAILPOINT("store.before_answer");
@@ -204,8 +205,7 @@ void Committer::NoteLatency(const std::vector<Member>& members) {
   }
 }
 
-absl::Status Committer::TryGroup(std::vector<Member>* members,
-                                 std::vector<CommittedTransactionPtr>* done) {
+absl::Status Committer::TryGroup(std::vector<Member>* members, bool savepoints) {
   ASSIGN_OR_RETURN(WriteTransaction transaction, WriteTransaction::Begin(*database_));
   RETURN_IF_ERROR(TakeNews());
   const int64_t old_sequence = state_.source_sequence;
@@ -214,10 +214,12 @@ absl::Status Committer::TryGroup(std::vector<Member>* members,
   // With the freshness that is known now.
   state_.root = store_.root();
   absl::Status status;
+  Group group{savepoints};
   for (Member& member : *members) {
-    status = RunMember(&member, done);
+    status = RunMember(&member, &group);
     if (!status.ok()) break;
   }
+  if (status.ok()) status = WriteNewestRows(*database_, state_.ids, *state_.root, group.newest);
   if (status.ok()) status = CommitDatabase(&transaction);
   if (!status.ok()) {
     state_.root = old_root;
@@ -226,7 +228,7 @@ absl::Status Committer::TryGroup(std::vector<Member>* members,
     return status;
   }
   FAILPOINT("store.before_publish");
-  if (state_.root != store_.root()) store_.Publish(state_.root, std::move(*done));
+  if (state_.root != store_.root()) store_.Publish(state_.root, std::move(group.done));
   return absl::OkStatus();
 }
 
@@ -246,20 +248,26 @@ absl::Status Committer::Run(absl::string_view sql) {
   return statement.Run();
 }
 
-absl::Status Committer::RunMember(Member* member, std::vector<CommittedTransactionPtr>* done) {
-  RETURN_IF_ERROR(Run("SAVEPOINT member"));
+absl::Status Committer::RunMember(Member* member, Group* group) {
+  if (group->savepoints) RETURN_IF_ERROR(Run("SAVEPOINT member"));
+  const int64_t writes = database_->total_changes();
   TransactionOrigin origin{member->waiting.request.caller, member->waiting.request.request_id,
                            std::max(clock_.TimeNow(), state_.root->time)};
   // What is stored and hashed has no finer time.
   origin.time = absl::FromUnixMicros(absl::ToUnixMicros(origin.time));
   PreparedTransaction prepared;
-  member->status = RunBody(member, &prepared, &origin);
+  NewestRows newest;
+  member->status = RunBody(member, &prepared, &origin, &newest);
   if (!member->status.ok()) {
     if (EndsGroup(member->status)) return member->status;
+    if (database_->total_changes() == writes) return EndMember(*group);
+    if (!group->savepoints) return absl::AbortedError("a member is to be undone");
     RETURN_IF_ERROR(Run("ROLLBACK TO member"));
-    return Run("RELEASE member");
+    return EndMember(*group);
   }
-  RETURN_IF_ERROR(Run("RELEASE member"));
+  RETURN_IF_ERROR(EndMember(*group));
+  group->newest.documents.merge(newest.documents);
+  group->newest.metadata.merge(newest.metadata);
   const bool differs =
       !prepared.events.empty() || !prepared.described.empty() || !prepared.counted.empty();
   if (differs) state_.root = prepared.root;
@@ -274,16 +282,21 @@ absl::Status Committer::RunMember(Member* member, std::vector<CommittedTransacti
   }
   member->root = state_.root;
   member->changed = !prepared.events.empty();
-  if (member->changed) done->push_back(prepared.transaction);
+  if (member->changed) group->done.push_back(prepared.transaction);
   return absl::OkStatus();
 }
 
+absl::Status Committer::EndMember(const Group& group) {
+  return group.savepoints ? Run("RELEASE member") : absl::OkStatus();
+}
+
 absl::Status Committer::RunBody(Member* member, PreparedTransaction* prepared,
-                                TransactionOrigin* origin) {
+                                TransactionOrigin* origin, NewestRows* newest) {
   TransactionContext context(state_.root, *database_, origin->time);
   RETURN_IF_ERROR(member->waiting.request.body(context));
   ASSIGN_OR_RETURN(*prepared, PrepareTransaction(state_.root, std::move(context.edits()), *origin));
-  RETURN_IF_ERROR(WriteTransactionRows(*database_, state_.ids, *state_.root, *prepared, *origin));
+  RETURN_IF_ERROR(
+      WriteTransactionRows(*database_, state_.ids, *state_.root, *prepared, *origin, newest));
   const TransactionFinish& finish = member->waiting.request.finish;
   if (!finish) return absl::OkStatus();
   const bool changed = !prepared->events.empty();

@@ -17,6 +17,7 @@
 #include "service/store/log_space.h"
 #include "service/store/prepared_transaction.h"
 #include "service/store/store_reader.h"
+#include "service/store/transaction_rows.h"
 
 namespace modelref {
 
@@ -59,6 +60,13 @@ class Committer {
     RootPtr root;
   };
 
+  // What the members of a group led to so far.
+  struct Group {
+    const bool savepoints;
+    std::vector<CommittedTransactionPtr> done;
+    NewestRows newest;
+  };
+
   void NoteLatency(const std::vector<Member>& members);
   // False when the committer stops.
   bool Enqueue(Task task);
@@ -66,13 +74,17 @@ class Committer {
   // A statement without values; compiled once.
   absl::Status Run(absl::string_view sql);
   void CommitGroup(std::vector<Waiting> group);
-  // All of the group inside one transaction of the database; an error undoes them all.
-  absl::Status TryGroup(std::vector<Member>* members, std::vector<CommittedTransactionPtr>* done);
+  // All of the group inside one transaction of the database; an error undoes them all. ABORTED: it
+  // needs savepoints.
+  absl::Status TryGroup(std::vector<Member>* members, bool savepoints);
   // UNAVAILABLE (STORE_FENCED) when the outcome is not known.
   absl::Status CommitDatabase(WriteTransaction* transaction);
-  // One member inside its savepoint. An error undoes the whole group; the member's own is in it.
-  absl::Status RunMember(Member* member, std::vector<CommittedTransactionPtr>* done);
-  absl::Status RunBody(Member* member, PreparedTransaction* prepared, TransactionOrigin* origin);
+  // One member, maybe inside of a savepoint. An error undoes the whole group; the member's own is
+  // in it.
+  absl::Status RunMember(Member* member, Group* group);
+  absl::Status EndMember(const Group& group);
+  absl::Status RunBody(Member* member, PreparedTransaction* prepared, TransactionOrigin* origin,
+                       NewestRows* newest);
   void Follow();
   // Reads what others committed, inside a transaction, and publishes it.
   absl::Status TakeNews();

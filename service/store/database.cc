@@ -171,6 +171,8 @@ absl::StatusOr<int64_t> Database::QueryInt(absl::string_view sql) {
 
 absl::StatusOr<int64_t> Database::DataVersion() { return QueryInt("PRAGMA data_version"); }
 
+int64_t Database::total_changes() const { return sqlite3_total_changes64(handle_); }
+
 int64_t Database::changes() const { return sqlite3_changes64(handle_); }
 
 // --- WriteTransaction ----------------------------------------------------------------------------

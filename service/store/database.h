@@ -91,6 +91,8 @@ class Database {
 
   // Changes when another connection has committed since this one looked.
   absl::StatusOr<int64_t> DataVersion();
+  // The number of rows all statements changed so far.
+  int64_t total_changes() const;
   // The number of rows the last statement changed.
   int64_t changes() const;
 

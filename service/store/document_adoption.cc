@@ -62,7 +62,7 @@ absl::Status DocumentAdoption::Take(const DocumentKey& key, const AdoptedContent
   RETURN_IF_ERROR(WriteAdoptedContent(database_, id, *explained));
   auto base = std::make_shared<Root>(*state_.root);
   const DocumentPtr before = explained->document;
-  base->documents[key] = std::move(explained);
+  base->documents.Set(std::move(explained));
   ASSIGN_OR_RETURN(DocumentEdit edit, EditTo(key, *before, *content.snapshot));
   const TransactionOrigin origin{
       caller_, "", absl::FromUnixMicros(absl::ToUnixMicros(std::max(now_, base->time)))};

@@ -127,6 +127,7 @@ absl::StatusOr<DecidedEdit> Commit(Store& store, const Waiting& waiting,
   request.body = [waiting, snapshot, outcome](TransactionContext& context) -> absl::Status {
     ASSIGN_OR_RETURN(const std::optional<HeldEdit> present,
                      ReadHeldEdit(context.database(), waiting.edit.id));
+    *outcome = Outcome();
     outcome->was_decided = !present.has_value() || present->state != HeldState::kWaiting;
     if (outcome->was_decided) return absl::OkStatus();
     return snapshot == nullptr

@@ -217,7 +217,7 @@ absl::StatusOr<PreparedTransaction> PrepareTransaction(const RootPtr& base,
       prepared.changed.push_back(before.key);
       std::move(one.events.begin(), one.events.end(), std::back_inserter(prepared.events));
     }
-    root->documents[before.key] = std::move(one.state);
+    root->documents.Set(std::move(one.state));
   }
   if (event_count > 0) {
     root->time = transaction->time = origin.time;

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -51,6 +50,41 @@ struct DocumentState {
 };
 using DocumentStatePtr = std::shared_ptr<const DocumentState>;
 
+// The states of documents in the order of their keys. An array of pointers: each commit copies it.
+class DocumentTable {
+ public:
+  struct Row {
+    const DocumentKey& key;  // Of the state.
+    const DocumentStatePtr& state;
+  };
+  class const_iterator {
+   public:
+    explicit const_iterator(const DocumentStatePtr* state) : state_(state) {}
+    Row operator*() const { return {(*state_)->key, *state_}; }
+    const_iterator& operator++() {
+      ++state_;
+      return *this;
+    }
+    bool operator==(const const_iterator&) const = default;
+
+   private:
+    const DocumentStatePtr* state_;
+  };
+
+  const_iterator begin() const { return const_iterator(states_.data()); }
+  const_iterator end() const { return const_iterator(states_.data() + states_.size()); }
+  size_t size() const { return states_.size(); }
+  // Null when there is none.
+  const DocumentState* Find(const DocumentKey& key) const;
+  // Takes the place of the state of that key, if there is one.
+  void Set(DocumentStatePtr state);
+
+ private:
+  size_t PlaceOf(const DocumentKey& key) const;
+
+  std::vector<DocumentStatePtr> states_;
+};
+
 using Epoch = std::array<uint8_t, 16>;
 
 // A point where a history continues another one: `epoch` begins after `parent_revision` of
@@ -70,13 +104,10 @@ struct Root {
   Sha256Digest chain{};
   absl::Time time;  // Of the newest transaction.
   uint64_t freshness_sequence = 0;
-  std::map<DocumentKey, DocumentStatePtr> documents;  // Every known document, empty ones included.
+  DocumentTable documents;  // Every known document, empty ones included.
 
   // Null when the store has no such document.
-  const DocumentState* Find(const DocumentKey& key) const {
-    const auto it = documents.find(key);
-    return it == documents.end() ? nullptr : it->second.get();
-  }
+  const DocumentState* Find(const DocumentKey& key) const { return documents.Find(key); }
 };
 using RootPtr = std::shared_ptr<const Root>;
 

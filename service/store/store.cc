@@ -25,7 +25,7 @@ namespace {
 RootPtr WithFreshness(const RootPtr& content, const Root& known) {
   auto root = std::make_shared<Root>(*content);
   root->freshness_sequence = known.freshness_sequence;
-  for (auto& [key, state] : root->documents) {
+  for (const auto& [key, state] : content->documents) {
     const DocumentState* old = known.Find(key);
     if (old == nullptr || old == state.get()) continue;
     const bool same_content =
@@ -33,7 +33,7 @@ RootPtr WithFreshness(const RootPtr& content, const Root& known) {
     auto merged = std::make_shared<DocumentState>(*state);
     merged->freshness = old->freshness;
     merged->damage = same_content ? old->damage : absl::OkStatus();
-    state = std::move(merged);
+    root->documents.Set(std::move(merged));
   }
   return root;
 }
@@ -189,7 +189,7 @@ void Store::UpdateState(const DocumentKey& key,
     auto state = std::make_shared<DocumentState>(*root_->Find(key));
     auto after = std::make_shared<Root>(*root_);
     if (!change(state.get(), after.get())) return;
-    after->documents[key] = std::move(state);
+    after->documents.Set(std::move(state));
     old = std::exchange(root_, std::move(after));
   }
   NotifyListeners();

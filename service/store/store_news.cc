@@ -41,7 +41,7 @@ void Apply(const CommittedTransaction& transaction,
     after->commit_time = transaction.time;
     after->known = true;
     after->damage = absl::OkStatus();
-    root->documents[key] = std::move(after);
+    root->documents.Set(std::move(after));
   }
   root->revision = transaction.revision;
   root->chain = transaction.chain;

@@ -167,7 +167,7 @@ absl::StatusOr<LoadedState> LoadState(Database& database, size_t history_transac
     ASSIGN_OR_RETURN(auto document, LoadDocumentState(database, documents));
     state.ids.Add(document->key, documents.Int(0));
     state.source_sequence = std::max(state.source_sequence, documents.Int(8));
-    root->documents[document->key] = std::move(document);
+    root->documents.Set(std::move(document));
   }
   if (ring != nullptr) {
     RETURN_IF_ERROR(FillRing(database, state.ids, history_transactions, *root, ring));
@@ -197,7 +197,7 @@ absl::Status LoadMetadata(Database& database, const std::set<DocumentKey>& chang
     if (before == nullptr) continue;
     auto after = std::make_shared<DocumentState>(*before);
     after->metadata = std::make_shared<const CategoryMetadata>(std::move(row.metadata));
-    root->documents[*key] = std::move(after);
+    root->documents.Set(std::move(after));
   }
   state->root = std::move(root);
   return absl::OkStatus();
@@ -217,7 +217,7 @@ absl::StatusOr<bool> LoadDescriptions(Database& database, int64_t after_sequence
     auto after = std::make_shared<DocumentState>(*before);
     RETURN_IF_ERROR(LoadDescription(database, documents, after.get()));
     state->source_sequence = std::max(state->source_sequence, documents.Int(8));
-    root->documents[after->key] = std::move(after);
+    root->documents.Set(std::move(after));
   }
   state->root = std::move(root);
   return true;

@@ -169,13 +169,17 @@ absl::Status WriteDescription(Database& database, int64_t document, const Docume
 namespace {
 
 absl::Status WriteCounted(Database& database, const DocumentIds& ids,
-                          const PreparedTransaction& prepared) {
+                          const PreparedTransaction& prepared, NewestRows* newest) {
   for (const DocumentKey& key : prepared.counted) {
     const int64_t id = ids.Find(key);
     const auto& changed = prepared.changed;
     const bool has_events = std::find(changed.begin(), changed.end(), key) != changed.end();
-    RETURN_IF_ERROR(WriteMetadata(database, id, *prepared.root->Find(key)->metadata, has_events));
     const auto beginning = prepared.beginnings.find(key);
+    if (has_events && beginning == prepared.beginnings.end()) {
+      newest->metadata.insert(key);
+      continue;
+    }
+    RETURN_IF_ERROR(WriteMetadata(database, id, *prepared.root->Find(key)->metadata, has_events));
     if (beginning == prepared.beginnings.end()) continue;
     RETURN_IF_ERROR(WriteMetadataBase(database, id, beginning->second));
   }
@@ -186,19 +190,32 @@ absl::Status WriteCounted(Database& database, const DocumentIds& ids,
 
 absl::Status WriteTransactionRows(Database& database, const DocumentIds& ids, const Root& base,
                                   const PreparedTransaction& prepared,
-                                  const TransactionOrigin& origin) {
+                                  const TransactionOrigin& origin, NewestRows* later) {
+  NewestRows now;
+  NewestRows* newest = later == nullptr ? &now : later;
   for (const DocumentKey& key : prepared.described) {
     RETURN_IF_ERROR(WriteDescription(database, ids.Find(key), *prepared.root->Find(key)));
   }
-  RETURN_IF_ERROR(WriteCounted(database, ids, prepared));
+  RETURN_IF_ERROR(WriteCounted(database, ids, prepared, newest));
   if (prepared.events.empty()) return absl::OkStatus();
   RETURN_IF_ERROR(InsertTransaction(database, prepared, origin));
   RETURN_IF_ERROR(InsertEvents(database, ids, prepared));
   RETURN_IF_ERROR(MoveRecords(database, ids, base, prepared));
   for (const DocumentKey& key : prepared.changed) {
-    const int64_t id = ids.Find(key);
-    RETURN_IF_ERROR(InsertVersion(database, id, *base.Find(key), *prepared.root->Find(key)));
-    RETURN_IF_ERROR(UpdateDocument(database, id, *prepared.root->Find(key)));
+    RETURN_IF_ERROR(
+        InsertVersion(database, ids.Find(key), *base.Find(key), *prepared.root->Find(key)));
+    newest->documents.insert(key);
+  }
+  return WriteNewestRows(database, ids, *prepared.root, now);
+}
+
+absl::Status WriteNewestRows(Database& database, const DocumentIds& ids, const Root& root,
+                             const NewestRows& rows) {
+  for (const DocumentKey& key : rows.metadata) {
+    RETURN_IF_ERROR(WriteMetadata(database, ids.Find(key), *root.Find(key)->metadata, true));
+  }
+  for (const DocumentKey& key : rows.documents) {
+    RETURN_IF_ERROR(UpdateDocument(database, ids.Find(key), *root.Find(key)));
   }
   return absl::OkStatus();
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <vector>
 
@@ -66,10 +67,8 @@ SqliteBaseline::SqliteBaseline(const std::string& folder, size_t models, size_t 
 void SqliteBaseline::Update(size_t model) {
   const std::string name = ModelName(model);
   ++revision_;
-  Check(Prepared(*database_, "SAVEPOINT member").Run());
   metadata_.last_model = name;
   ++metadata_.updates;
-  Check(WriteMetadata(*database_, kDocument, metadata_, true));
   Check(Prepared(*database_,
                  "INSERT INTO transactions (revision, first_event, time_us, caller, request, "
                  "chain) VALUES (?, ?, ?, ?, ?, ?)")
@@ -104,6 +103,10 @@ void SqliteBaseline::Update(size_t model) {
             .BindBlob(3, digest_)
             .Bind(4, revision_ - 1)
             .Run());
+}
+
+void SqliteBaseline::EndGroup() {
+  Check(WriteMetadata(*database_, kDocument, metadata_, true));
   Check(Prepared(*database_,
                  "UPDATE documents SET etag = ?, mod_revision = ?, commit_time_us = ?, "
                  "next_order = ? WHERE id = ?")
@@ -113,19 +116,22 @@ void SqliteBaseline::Update(size_t model) {
             .Bind(4, static_cast<uint64_t>(models_))
             .Bind(5, kDocument)
             .Run());
-  Check(Prepared(*database_, "RELEASE member").Run());
 }
 
-double SqliteBaseline::UpdatesPerSecond(size_t group, double seconds) {
+SqliteBaseline::Rate SqliteBaseline::UpdatesPerSecond(size_t group, double seconds) {
   const SteadyTime start = SteadyClock::now();
+  const std::clock_t used = std::clock();
   uint64_t updates = 0;
   while (SecondsSince(start) < seconds) {
     Check(database_->Execute("BEGIN IMMEDIATE"));
     for (size_t i = 0; i < group; ++i) Update((revision_ * 7919) % models_);
+    EndGroup();
     Check(database_->Execute("COMMIT"));
     updates += group;
   }
-  return static_cast<double>(updates) / SecondsSince(start);
+  const auto count = static_cast<double>(updates);
+  const double micros = 1e6 * static_cast<double>(std::clock() - used) / CLOCKS_PER_SEC;
+  return {count / SecondsSince(start), micros / count};
 }
 
 std::vector<double> AppendAndSync(const std::string& folder, size_t record_bytes, size_t group,

@@ -9,19 +9,24 @@
 
 namespace modelref::bench {
 
-// What the engine alone does with the rows of writes: the same tables, statements, savepoints,
-// groups and checkpoints as the store's, and nothing of its meaning (no parsing, no etags, no state
+// What the engine alone does with the rows of writes: the same tables, statements, groups
+// and checkpoints as the store's, and nothing of its meaning (no parsing, no etags, no state
 // in memory).
 class SqliteBaseline {
  public:
   // A store of `models` records of `record_bytes` in `folder`, which is made.
   SqliteBaseline(const std::string& folder, size_t models, size_t record_bytes);
 
-  // Commits groups of `group` updates of one record each for about so long; how many a second.
-  double UpdatesPerSecond(size_t group, double seconds);
+  struct Rate {
+    double per_second = 0;
+    double micros = 0;  // Of the processor, per update.
+  };
+  // Commits groups of `group` updates of one record each for about so long.
+  Rate UpdatesPerSecond(size_t group, double seconds);
 
  private:
   void Update(size_t model);
+  void EndGroup();
 
   const size_t models_;
   std::string json_;

@@ -109,15 +109,20 @@ class WriteBench {
 
   // How many a second several writers get done, beside the engine with the same groups.
   void MeasureRate(int writers) {
-    Rounds rates;
+    Rounds rates, micros;
     for (int round = 0; round < bench_.plan.write_rounds; ++round) {
       for (const bool is_ours : {round % 2 == 0, round % 2 != 0}) {
         if (is_ours) {
+          const double before = server_.child().CpuSeconds();
           const LoopResult ours = Write(writers, false);
+          const double used = server_.child().CpuSeconds() - before;
           rates.ours.push_back(static_cast<double>(ours.in_time) / ours.seconds);
+          micros.ours.push_back(1e6 * used / static_cast<double>(ours.calls));
         } else {
-          rates.bare.push_back(
-              engine_.UpdatesPerSecond(static_cast<size_t>(writers), bench_.plan.seconds));
+          const SqliteBaseline::Rate bare =
+              engine_.UpdatesPerSecond(static_cast<size_t>(writers), bench_.plan.seconds);
+          rates.bare.push_back(bare.per_second);
+          micros.bare.push_back(bare.micros);
         }
       }
     }
@@ -125,6 +130,8 @@ class WriteBench {
     if (writers == 64) goal = {Goal::kRatioAtLeast, 0.5};
     bench_.report.AddRounds(Name(absl::StrCat("PutModel, ", writers, " writers, beside SQLite")),
                             "writes/s", rates, goal);
+    bench_.report.AddRounds(Name(absl::StrCat("PutModel, ", writers, " writers, processor")),
+                            "us/write", micros, {});
   }
 
   void Profile(const std::string& name, int writers) {

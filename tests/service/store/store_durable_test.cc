@@ -9,6 +9,8 @@
 
 #include "service/store/database.h"
 #include "tests/service/store/edits.h"
+#include "tests/testing/event.h"
+#include "tests/testing/fake_backend.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/status_matchers.h"
 #include "tests/testing/temp_dir.h"
@@ -18,11 +20,13 @@ namespace {
 
 using ::modelref::testing::CommitTo;
 using ::modelref::testing::Edit;
+using ::modelref::testing::Event;
 using ::modelref::testing::FakeClock;
 using ::modelref::testing::IsOk;
 using ::modelref::testing::kClip;
 using ::modelref::testing::kImages;
 using ::modelref::testing::kLegacyClip;
+using ::modelref::testing::NamesOf;
 using ::modelref::testing::Put;
 using ::modelref::testing::PutMany;
 using ::modelref::testing::Remove;
@@ -275,6 +279,59 @@ TEST_F(DurableStoreTest, WaitingTransactionsShareOneCommitAndKeepTheirOrder) {
   MutexLock lock(&mutex);
   ASSERT_EQ(revisions.size(), kCount);
   for (uint64_t i = 0; i < kCount; ++i) EXPECT_EQ(revisions[i], i + 1);
+}
+
+TEST_F(DurableStoreTest, AMemberOfAGroupThatFailsAfterItWroteIsUndoneAndTheOthersStay) {
+  auto store = Open();
+  Event begun, go;
+  store->CommitAsync({"test", "",
+                      [&](TransactionContext&) {
+                        begun.Set();
+                        EXPECT_TRUE(go.Wait());
+                        return absl::OkStatus();
+                      }},
+                     [](const absl::StatusOr<CommitResult>&) {});
+  ASSERT_TRUE(begun.Wait());
+  // These wait now, and so are one group.
+  std::vector<absl::StatusOr<CommitResult>> results;
+  const auto put = [&](absl::string_view name, TransactionFinish finish) {
+    TransactionRequest request{"test", "", [name](TransactionContext& context) {
+                                 return context.Edit(Edit(kClip, {Put(std::string(name), "1")}));
+                               }};
+    request.finish = std::move(finish);
+    store->CommitAsync(std::move(request), [&](absl::StatusOr<CommitResult> result) {
+      results.push_back(std::move(result));
+    });
+  };
+  const auto fail = [](Database& database, const CommitResult&) -> absl::Status {
+    EXPECT_THAT(database.Execute("INSERT INTO projections (name, position) VALUES ('bad', 1)"),
+                IsOk());
+    return absl::FailedPreconditionError("no");
+  };
+  put("a", nullptr);
+  put("b", fail);
+  put("c", nullptr);
+  put("d", fail);
+  go.Set();
+  CommitTo(*store, Edit(kImages, {Put("last", "1")}));
+  ASSERT_EQ(results.size(), 4u);
+  EXPECT_EQ(results[0]->root->revision, 1u);
+  EXPECT_THAT(results[1], StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_EQ(results[2]->root->revision, 2u);
+  EXPECT_THAT(results[3], StatusIs(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(NamesOf(*store->root()->Find(kClip)->document), ElementsAre("a", "c"));
+  const RootPtr before = store->root();
+  store = nullptr;
+  store = Open();
+  ExpectSameContent(*before, *store->root());
+  EXPECT_THAT(store->Query([&](Database& database) -> absl::Status {
+    EXPECT_EQ(*database.QueryInt("SELECT count(*) FROM projections"), 0);
+    EXPECT_EQ(*database.QueryInt("SELECT updates + creates FROM category_metadata m JOIN "
+                                 "documents d ON d.id = m.document WHERE d.category = 'clip'"),
+              2);
+    return absl::OkStatus();
+  }),
+              IsOk());
 }
 
 TEST_F(DurableStoreTest, TimeNeverGoesBackward) {

@@ -49,10 +49,11 @@ WatchHub::CutPtr Torn(const WatchHub::CutPtr& cut) {
 }
 
 void ForgetFreshness(Root* root) {
-  for (auto& [key, state] : root->documents) {
+  const DocumentTable documents = root->documents;
+  for (const auto& [key, state] : documents) {
     auto fresh = std::make_shared<DocumentState>(*state);
     fresh->freshness = {};
-    state = std::move(fresh);
+    root->documents.Set(std::move(fresh));
   }
 }
 
