@@ -1,8 +1,11 @@
-// Durable writes through the server, beside what the disk and the engine alone do.
+// Durable writes, through the server and in the process, beside what the disk and the engine alone
+// do.
 
 #include <algorithm>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "absl/strings/str_cat.h"
 #include "modelref/v1/write.pb.h"
@@ -10,6 +13,7 @@
 #include "tests/bench/bench_data.h"
 #include "tests/bench/profile.h"
 #include "tests/bench/sqlite_baseline.h"
+#include "tests/bench/store_loop.h"
 
 namespace modelref::bench {
 namespace {
@@ -71,7 +75,14 @@ class Updates {
   std::vector<H2Request> requests_;
 };
 
-// Of one server and document.
+// Whoever makes the writes: a server, or a store of this process.
+struct Writers {
+  std::string what;  // "PutModel", …
+  std::function<LoopResult(int in_flight, bool latencies)> run;
+  std::function<double()> cpu_seconds;
+};
+
+// Of documents of one size.
 class WriteBench {
  public:
   WriteBench(Bench* bench, size_t models)
@@ -85,53 +96,67 @@ class WriteBench {
     client_ = std::make_unique<H2Client>(server_.address, 1);
   }
 
+  // Those of the server's clients.
+  Writers OfServer() {
+    return {"PutModel",
+            [this](int in_flight, bool latencies) { return Write(in_flight, latencies); },
+            [this] { return server_.child().CpuSeconds(); }};
+  }
+  // Those of a store without a server. Made when asked for the first time.
+  Writers OfStore() {
+    store_ = std::make_unique<StoreLoop>(folder_ + "/store", models_, kRecordBytes);
+    return {"commit in the process",
+            [this](int in_flight, bool) { return store_->Run(in_flight, bench_.plan.seconds); },
+            [] { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }};
+  }
+
   // How long one writer waits, beside an append and fdatasync of the same bytes. Returns the median
-  // in microseconds.
-  double MeasureLatency() {
+  // in milliseconds.
+  double MeasureLatency(const Writers& writers) {
     Rounds p50, p99;
-    std::vector<double> all;
     for (int round = 0; round < bench_.plan.write_rounds; ++round) {
-      const LoopResult ours = Write(1, true);
+      const LoopResult ours = writers.run(1, true);
       const std::vector<double> disk = AppendAndSync(folder_, kRecordBytes, 1, bench_.plan.seconds);
       if (ours.micros.empty() || disk.empty()) continue;
       p50.ours.push_back(Percentile(ours.micros, 0.5) / kMicrosPerMilli);
       p50.bare.push_back(Percentile(disk, 0.5) / kMicrosPerMilli);
       p99.ours.push_back(Percentile(ours.micros, 0.99) / kMicrosPerMilli);
       p99.bare.push_back(Percentile(disk, 0.99) / kMicrosPerMilli);
-      all.insert(all.end(), ours.micros.begin(), ours.micros.end());
     }
-    bench_.report.AddRounds(Name("PutModel, 1 writer, p50, beside append + fdatasync"), "ms", p50,
+    bench_.report.AddRounds(Name(writers, "1 writer, p50, beside append + fdatasync"), "ms", p50,
                             {Goal::kRatioAtMost, 2.5});
-    bench_.report.AddRounds(Name("PutModel, 1 writer, p99, files rewritten meanwhile"), "ms", p99,
-                            {});
-    return Percentile(all, 0.5);
+    bench_.report.AddRounds(Name(writers, "1 writer, p99"), "ms", p99, {});
+    return Median(p50.ours);
   }
 
-  // How many a second several writers get done, beside the engine with the same groups.
-  void MeasureRate(int writers) {
-    Rounds rates, micros;
+  // How many a second several writers get done, beside the engine with the same groups and beside
+  // append + fdatasync of as many bytes.
+  void MeasureRate(const Writers& writers, int count, const Goal& goal) {
+    Rounds rates, micros, disk;
     for (int round = 0; round < bench_.plan.write_rounds; ++round) {
       for (const bool is_ours : {round % 2 == 0, round % 2 != 0}) {
         if (is_ours) {
-          const double before = server_.child().CpuSeconds();
-          const LoopResult ours = Write(writers, false);
-          const double used = server_.child().CpuSeconds() - before;
+          const double before = writers.cpu_seconds();
+          const LoopResult ours = writers.run(count, false);
+          const double used = writers.cpu_seconds() - before;
           rates.ours.push_back(static_cast<double>(ours.in_time) / ours.seconds);
           micros.ours.push_back(1e6 * used / static_cast<double>(ours.calls));
         } else {
           const SqliteBaseline::Rate bare =
-              engine_.UpdatesPerSecond(static_cast<size_t>(writers), bench_.plan.seconds);
+              engine_.UpdatesPerSecond(static_cast<size_t>(count), bench_.plan.seconds);
           rates.bare.push_back(bare.per_second);
           micros.bare.push_back(bare.micros);
         }
       }
+      const std::vector<double> groups =
+          AppendAndSync(folder_, kRecordBytes, static_cast<size_t>(count), bench_.plan.seconds / 4);
+      if (!groups.empty()) disk.bare.push_back(1e6 * count / Median(groups));
     }
-    Goal goal;
-    if (writers == 64) goal = {Goal::kRatioAtLeast, 0.5};
-    bench_.report.AddRounds(Name(absl::StrCat("PutModel, ", writers, " writers, beside SQLite")),
-                            "writes/s", rates, goal);
-    bench_.report.AddRounds(Name(absl::StrCat("PutModel, ", writers, " writers, processor")),
-                            "us/write", micros, {});
+    disk.ours = rates.ours;
+    const std::string who = absl::StrCat(count, " writers, ");
+    bench_.report.AddRounds(Name(writers, who + "beside SQLite"), "writes/s", rates, goal);
+    bench_.report.AddRounds(Name(writers, who + "beside append + fdatasync"), "writes/s", disk, {});
+    bench_.report.AddRounds(Name(writers, who + "processor"), "us/write", micros, {});
   }
 
   void Profile(const std::string& name, int writers) {
@@ -156,8 +181,8 @@ class WriteBench {
     done_ += result.calls;
     return result;
   }
-  std::string Name(const std::string& what) const {
-    return absl::StrCat(what, ", ", models_, " models");
+  std::string Name(const Writers& writers, const std::string& what) const {
+    return absl::StrCat(writers.what, ", ", what, ", ", models_, " models");
   }
 
   Bench& bench_;
@@ -167,8 +192,17 @@ class WriteBench {
   SqliteBaseline engine_;
   RunningServer server_;
   std::unique_ptr<H2Client> client_;
+  std::unique_ptr<StoreLoop> store_;
   uint64_t done_ = 0;
 };
+
+void ReportGrowth(const std::string& what, const std::vector<double>& medians, Bench* bench) {
+  if (medians.size() < 2) return;
+  bench->report.AddOurs(
+      absl::StrCat(what, ", 1 writer, p50 at ", bench->plan.written_models.back(), " over that at ",
+                   bench->plan.written_models.front(), " models"),
+      "times", medians.back() / medians.front(), {Goal::kAtMost, 1.5});
+}
 
 }  // namespace
 
@@ -180,18 +214,19 @@ void RunWriteCases(Bench* bench) {
     }
     return;
   }
-  std::vector<double> medians;
+  std::vector<double> of_server, of_store;
   for (const size_t models : bench->plan.written_models) {
     WriteBench writes(bench, models);
-    medians.push_back(writes.MeasureLatency());
-    for (const int writers : {1, 16, 64}) writes.MeasureRate(writers);
+    const Writers server = writes.OfServer();
+    of_server.push_back(writes.MeasureLatency(server));
+    for (const int count : {1, 16}) writes.MeasureRate(server, count, {});
+    writes.MeasureRate(server, 64, {Goal::kRatioAtLeast, 0.5});
+    const Writers store = writes.OfStore();
+    of_store.push_back(writes.MeasureLatency(store));
+    for (const int count : {16, 64}) writes.MeasureRate(store, count, {});
   }
-  if (medians.size() < 2) return;
-  const double growth = medians.back() / medians.front();
-  bench->report.AddOurs(
-      absl::StrCat("PutModel, 1 writer, p50 at ", bench->plan.written_models.back(),
-                   " over that at ", bench->plan.written_models.front(), " models"),
-      "times", growth, {Goal::kAtMost, 1.5});
+  ReportGrowth("PutModel", of_server, bench);
+  ReportGrowth("commit in the process", of_store, bench);
 }
 
 }  // namespace modelref::bench
