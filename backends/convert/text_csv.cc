@@ -20,6 +20,7 @@ namespace modelref {
 namespace {
 
 constexpr double kBillion = 1e9;
+constexpr absl::string_view kRowWithoutName = "<row ";
 
 // A number that is written as NaN or Infinity, or that Python would turn into one, makes a record
 // invalid (DESIGN 3).
@@ -185,13 +186,15 @@ absl::StatusOr<ModelsCsv> ParseModelsCsv(absl::string_view text, const CsvLimits
     ++out.rejected;
     std::string name = parser.Name(row);
     if (!IsValidUtf8(name) || name.empty() || name.size() > kMaxModelNameBytes) {
-      name = absl::StrCat("<row ", row.line, ">");
+      name = absl::StrCat(kRowWithoutName, row.line, ">");
     }
     out.issues.push_back(
         {std::move(name), row.line, IssueSeverity::kError, std::string(parsed.status().message())});
   }
   return out;
 }
+
+bool IsRowWithoutName(absl::string_view model) { return absl::StartsWith(model, kRowWithoutName); }
 
 const std::vector<std::string>& ModelsCsvColumns() {
   static const auto& columns = *new std::vector<std::string>{

@@ -44,6 +44,9 @@ struct ModelsCsv {
 //   INVALID_ARGUMENT  no column is called "name".
 absl::StatusOr<ModelsCsv> ParseModelsCsv(absl::string_view text, const CsvLimits& limits = {});
 
+// Whether an issue names its row by its place, because it has no name that can be shown.
+bool IsRowWithoutName(absl::string_view model);
+
 // The names of the ten columns that are written, in order.
 const std::vector<std::string>& ModelsCsvColumns();
 // The cells of a row under them; settings as Python's json.dumps with "," and ": ".

@@ -19,14 +19,17 @@ bool SaysTheSame(const TextModelRow& a, const TextModelRow& b) {
 class TableUpdate {
  public:
   TableUpdate(absl::string_view present, const ModelsCsv& table,
-              const std::vector<TextModelRow>& rows)
-      : present_(present), table_(table), rows_(rows) {
+              const std::vector<TextModelRow>& rows, const std::set<std::string>& in_own_words)
+      : present_(present), table_(table), rows_(rows), in_own_words_(in_own_words) {
     const absl::string_view header = BytesOf(table.table.header);
     line_end_ = absl::EndsWith(header, "\r\n") ? "\r\n"
                 : absl::EndsWith(header, "\r") ? "\r"
                                                : "\n";
     for (const TextModelRow& row : table.rows) parsed_[row.line] = &row;
     for (size_t i = 0; i < rows.size(); ++i) wanted_[rows[i].name] = &rows[i];
+    for (const RecordIssue& issue : table.issues) {
+      if (issue.severity == IssueSeverity::kError) unreadable_[issue.line] = &issue.model;
+    }
     columns_ = table.table.header.cells;
   }
 
@@ -63,9 +66,10 @@ class TableUpdate {
   void Group() {
     std::vector<Kept>* last = nullptr;
     for (const CsvRow& row : table_.table.rows) {
+      if (IsGone(row)) continue;
       const auto parsed = parsed_.find(row.line);
-      const bool is_model = parsed != parsed_.end() && !IsHidden(*parsed->second);
-      if (!is_model) {
+      if (parsed == parsed_.end() || IsHidden(*parsed->second) ||
+          SpeaksForItself(*parsed->second)) {
         last == nullptr ? leading_.push_back(&row) : last->push_back({&row, false});
         continue;
       }
@@ -90,8 +94,10 @@ class TableUpdate {
 
   void AppendInPlace(std::string* out) {
     for (const CsvRow& row : table_.table.rows) {
+      if (IsGone(row)) continue;
       const auto parsed = parsed_.find(row.line);
-      if (parsed == parsed_.end() || IsHidden(*parsed->second)) {
+      if (parsed == parsed_.end() || IsHidden(*parsed->second) ||
+          SpeaksForItself(*parsed->second)) {
         AppendVerbatim(row, out);
       } else if (const auto wanted = wanted_.find(parsed->second->name); wanted != wanted_.end()) {
         AppendRow(row, *wanted->second, out);
@@ -110,6 +116,17 @@ class TableUpdate {
     } else {
       AppendVerbatim(row, out);
     }
+  }
+
+  // An unreadable row of a model that was repaired or deleted.
+  bool IsGone(const CsvRow& row) const {
+    const auto name = unreadable_.find(row.line);
+    return name != unreadable_.end() && in_own_words_.count(*name->second) == 0 &&
+           !IsRowWithoutName(*name->second);
+  }
+  // A row that can be read and not be served.
+  bool SpeaksForItself(const TextModelRow& row) const {
+    return wanted_.count(row.name) == 0 && in_own_words_.count(row.name) > 0;
   }
 
   // Rows that no reader gets under their own name.
@@ -174,8 +191,10 @@ class TableUpdate {
   const absl::string_view present_;
   const ModelsCsv& table_;
   const std::vector<TextModelRow>& rows_;
+  const std::set<std::string>& in_own_words_;
   std::string line_end_;
-  std::unordered_map<size_t, const TextModelRow*> parsed_;  // By line.
+  std::unordered_map<size_t, const std::string*> unreadable_;  // The names by line.
+  std::unordered_map<size_t, const TextModelRow*> parsed_;     // By line.
   std::unordered_map<std::string, const TextModelRow*> wanted_;
   std::unordered_map<std::string, const TextModelRow*> newest_;  // The last one counts.
   std::unordered_map<std::string, std::vector<Kept>> groups_;
@@ -187,8 +206,9 @@ class TableUpdate {
 }  // namespace
 
 std::string UpdateModelsCsv(absl::string_view present, const ModelsCsv& table,
-                            const std::vector<TextModelRow>& rows) {
-  return TableUpdate(present, table, rows).Run();
+                            const std::vector<TextModelRow>& rows,
+                            const std::set<std::string>& in_own_words) {
+  return TableUpdate(present, table, rows, in_own_words).Run();
 }
 
 }  // namespace modelref

@@ -2,6 +2,7 @@
 
 // Changing the rows of a models.csv that somebody else laid out.
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,10 @@ namespace modelref {
 // changed ones keep their other columns and the cells that still fit, and rows that are not models
 // (unreadable ones, addresses, earlier ones of the same name) stay behind the row they follow. Line
 // ends are those of the header.
+// `in_own_words` names models that have rows which cannot be served: what is not in `rows` of them
+// stays as it is. Unreadable rows of other names were repaired or deleted, and go.
 std::string UpdateModelsCsv(absl::string_view present, const ModelsCsv& table,
-                            const std::vector<TextModelRow>& rows);
+                            const std::vector<TextModelRow>& rows,
+                            const std::set<std::string>& in_own_words);
 
 }  // namespace modelref

@@ -67,6 +67,7 @@ class Problems {
   }
   // Whether the file has other words for the record of this name.
   bool Replaces(const std::string& name) const { return names_.count(name) > 0; }
+  const std::set<std::string>& names() const { return names_; }
   // Those that stand behind a record, each once.
   std::vector<const RecordProblem*> TakeBehind(const std::string& name) {
     const auto found = after_.find(name);
@@ -90,11 +91,11 @@ class Problems {
 };
 
 // The models of the table: the others are made from them when it is read.
-std::vector<TextModelRow> RowsOf(const DocumentState& state, const Problems& problems) {
+std::vector<TextModelRow> RowsOf(const Document& document) {
   std::vector<TextModelRow> rows;
-  state.document->ForEach([&](const Entry& entry) {
+  document.ForEach([&](const Entry& entry) {
     const Record& record = *entry.record;
-    if (HasTextBackendPrefix(record.name) || problems.Replaces(record.name)) return;
+    if (HasTextBackendPrefix(record.name)) return;
     const absl::StatusOr<Json> json = ParseJson(record.json, {.depth = kMaxJsonDepth});
     if (!json.ok() || json->AsObject() == nullptr) return;
     rows.push_back(TextRowOfLegacyRecord(record.name, *json->AsObject()));
@@ -102,11 +103,30 @@ std::vector<TextModelRow> RowsOf(const DocumentState& state, const Problems& pro
   return rows;
 }
 
-// A table in our layout.
+// Leaves out the models of which a reader of the table gets nothing because their rows cannot be
+// read: they say what their editor wrote. One that has a good row as well keeps it.
+void DropReplaced(absl::string_view present, const Problems& problems,
+                  std::vector<TextModelRow>* rows) {
+  const absl::StatusOr<TextSource> read = ParseTextSource(present, ParseLimits{});
+  if (!read.ok()) return;
+  std::erase_if(*rows, [&](const TextModelRow& row) {
+    return problems.Replaces(row.name) && read->document->Find(row.name) == nullptr;
+  });
+}
+
+// A table in our layout. What a model has beside a row that cannot be read stands before that row:
+// once it can be read, it is the later one and counts.
 std::string MakeTable(const std::vector<TextModelRow>& rows, Problems problems) {
   std::string out;
-  const auto add = [&out](const std::vector<const RecordProblem*>& behind) {
+  std::map<absl::string_view, const TextModelRow*> replaced;
+  for (const TextModelRow& row : rows) {
+    if (problems.Replaces(row.name)) replaced[row.name] = &row;
+  }
+  const auto add = [&](const std::vector<const RecordProblem*>& behind) {
     for (const RecordProblem* problem : behind) {
+      if (const auto row = replaced.extract(problem->name); !row.empty()) {
+        AppendCsvRow(ModelsCsvCells(*row.mapped()), &out);
+      }
       out += problem->text;
       if (!absl::EndsWith(out, "\n") && !absl::EndsWith(out, "\r")) out += '\n';
     }
@@ -114,7 +134,7 @@ std::string MakeTable(const std::vector<TextModelRow>& rows, Problems problems) 
   AppendCsvRow(ModelsCsvColumns(), &out);
   add(problems.TakeBehind(""));
   for (const TextModelRow& row : rows) {
-    AppendCsvRow(ModelsCsvCells(row), &out);
+    if (!problems.Replaces(row.name)) AppendCsvRow(ModelsCsvCells(row), &out);
     add(problems.TakeBehind(row.name));
   }
   add(problems.TakeRest());
@@ -157,10 +177,15 @@ std::string RenderSourceText(const DocumentState& state) {
 absl::StatusOr<RenderedFile> RenderTableFile(const DocumentState& state,
                                              absl::string_view present) {
   const Problems problems(state.problems);
-  const std::vector<TextModelRow> rows = RowsOf(state, problems);
+  std::vector<TextModelRow> rows = RowsOf(*state.document);
   RenderedFile file;
   const absl::StatusOr<ModelsCsv> table = ParseModelsCsv(present);
-  file.bytes = table.ok() ? UpdateModelsCsv(present, *table, rows) : MakeTable(rows, problems);
+  if (table.ok()) {
+    if (!problems.names().empty()) DropReplaced(present, problems, &rows);
+    file.bytes = UpdateModelsCsv(present, *table, rows, problems.names());
+  } else {
+    file.bytes = MakeTable(rows, problems);
+  }
   absl::StatusOr<TextSource> read = ParseTextSource(file.bytes, ParseLimits{});
   if (!read.ok()) {
     return absl::InternalError(

@@ -27,8 +27,12 @@ std::string Update(const std::string& present, Change change) {
     const auto found = std::find_if(rows.begin(), rows.end(), same);
     found == rows.end() ? rows.push_back(row) : void(*found = row);
   }
+  std::set<std::string> in_own_words;
+  for (const RecordIssue& issue : table->issues) {
+    if (issue.severity == IssueSeverity::kError) in_own_words.insert(issue.model);
+  }
   change(&rows);
-  return UpdateModelsCsv(present, *table, rows);
+  return UpdateModelsCsv(present, *table, rows, in_own_words);
 }
 
 void Nothing(std::vector<TextModelRow>*) {}
@@ -77,6 +81,27 @@ TEST(TextCsvUpdateTest, RowsThatAreNoModelsStayWhereTheyAre) {
   EXPECT_EQ(Update(present, Nothing), present);
   EXPECT_EQ(Update(present, [](auto* rows) { rows->pop_back(); }),
             "name,parameters_bn\nhttps://x,1\na,1\nbad,many\n");
+}
+
+TEST(TextCsvUpdateTest, UnreadableRowsOfModelsThatWereRepairedGo) {
+  const std::string present = "name,parameters_bn\na,many\nb,few\nc,1\na,2\n,none\nb,x\n";
+  ASSERT_OK_AND_ASSIGN(const ModelsCsv table, ParseModelsCsv(present));
+  std::vector<TextModelRow> rows = table.rows;
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(UpdateModelsCsv(present, table, rows, {"b"}),
+            "name,parameters_bn\nb,few\nc,1\na,2\n,none\nb,x\n");
+  std::swap(rows[0], rows[1]);
+  EXPECT_EQ(UpdateModelsCsv(present, table, rows, {"b"}),
+            "name,parameters_bn\nb,few\na,2\n,none\nb,x\nc,1\n");
+}
+
+TEST(TextCsvUpdateTest, ARowThatCanBeReadAndNotBeServedStaysAsItIs) {
+  const std::string present = "name,url\na,1\nb,  large \nc,3\n";
+  ASSERT_OK_AND_ASSIGN(const ModelsCsv table, ParseModelsCsv(present));
+  std::vector<TextModelRow> rows = table.rows;
+  rows.erase(rows.begin() + 1);
+  EXPECT_EQ(UpdateModelsCsv(present, table, rows, {"b"}), present);
+  EXPECT_EQ(UpdateModelsCsv(present, table, rows, {}), "name,url\na,1\nc,3\n");
 }
 
 TEST(TextCsvUpdateTest, AModelThatWasDeletedAndMadeAgainMovesToTheEnd) {

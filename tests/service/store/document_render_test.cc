@@ -153,5 +153,49 @@ TEST(DocumentRenderTest, RowsThatCannotBeReadStayAlsoWhenTheTableIsMadeAnew) {
             "settings\na,1,,,,,,,,\nbad,many\nb,2,,,,,,,,\n");
 }
 
+constexpr char kGoodAndBrokenRows[] =
+    "name,parameters_bn\nA/x,zz\nA/x,7\nM/m,1\nB/y,8\nB/y,zz\nC/only,zz\n";
+
+// The state of a table once another model was committed as well.
+DocumentState WithCommitOf(const std::string& name, DocumentState state) {
+  std::vector<RecordChange> changes;
+  const std::string table = absl::StrCat("name,parameters_bn\n", name, ",3\n");
+  Read(table, true, Format::kLegacy)->document->ForEach([&](const Entry& entry) {
+    changes.push_back({entry.record->name, entry.record});
+  });
+  state.document = state.document->Apply(changes, 9);
+  return state;
+}
+
+TEST(DocumentRenderTest, AGoodRowBesideABrokenOneOfTheSameNameSurvivesARewrite) {
+  const DocumentState state =
+      WithCommitOf("C/z", StateOfFile(kGoodAndBrokenRows, true, Format::kLegacy));
+  ASSERT_OK_AND_ASSIGN(const RenderedFile file, RenderTableFile(state, kGoodAndBrokenRows));
+  EXPECT_EQ(file.bytes, absl::StrCat(kGoodAndBrokenRows, "C/z,3\n"));
+  EXPECT_EQ(file.document->etag(), state.document->etag());
+}
+
+TEST(DocumentRenderTest, ATableThatIsMadeAnewHasGoodRowsBesideBrokenOnesToo) {
+  const DocumentState state = StateOfFile(kGoodAndBrokenRows, true, Format::kLegacy);
+  ASSERT_OK_AND_ASSIGN(const RenderedFile file, RenderTableFile(state, ""));
+  EXPECT_EQ(file.document->record_count(), state.document->record_count());
+  state.document->ForEach([&](const Entry& entry) {
+    const Entry* read = file.document->Find(entry.record->name);
+    ASSERT_NE(read, nullptr) << entry.record->name;
+    EXPECT_EQ(read->record->etag, entry.record->etag) << entry.record->name;
+  });
+  EXPECT_EQ(Read(file.bytes, true, Format::kLegacy)->problems.size(), state.problems.size());
+}
+
+TEST(DocumentRenderTest, TheLastGoodValueOfABrokenRowStaysOutOfATableWhereItStandsAlone) {
+  const std::string csv = "name,parameters_bn\na,zz\nb,2\n";
+  DocumentState state = WithCommitOf("a", StateOfFile(csv, true, Format::kLegacy));
+  ASSERT_OK_AND_ASSIGN(const RenderedFile kept, RenderTableFile(state, csv));
+  EXPECT_EQ(kept.bytes, csv);
+  // Before its broken row: that counts as soon as it is repaired.
+  ASSERT_OK_AND_ASSIGN(const RenderedFile made, RenderTableFile(state, ""));
+  EXPECT_EQ(made.bytes.substr(made.bytes.find('\n') + 1), "a,3,,,,,,,,\na,zz\nb,2,,,,,,,,\n");
+}
+
 }  // namespace
 }  // namespace modelref
