@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/status_macros.h"
+#include "service/store/record_problems.h"
 
 namespace modelref {
 namespace {
@@ -94,6 +95,11 @@ absl::StatusOr<EditedDocument> EditDocument(const DocumentState& before, Documen
     RETURN_IF_ERROR(EditWhole(before, edit, &edited));
   } else {
     EditStepwise(before, std::move(edit), &edited);
+  }
+  if (!from_source && !before.problems.empty()) {
+    std::set<std::string> written;
+    for (const Event& event : edited.events) written.insert(event.name);
+    ForgetWritten(before.key, written, &edited.state->problems);
   }
   if (from_source || !edited.events.empty()) {
     edited.state->source_etag = source_text == nullptr ? Etag{} : Sha256(*source_text);

@@ -26,7 +26,7 @@ struct DocumentEdit {
   DocumentPtr replacement;
   // True when the edit tells what the document's source holds: then `source_text` and `problems`
   // replace what is known of it, also when no record changes. Otherwise a change drops the text,
-  // which no longer fits, and keeps the problems.
+  // which no longer fits, and the problems of the models it changes or deletes.
   bool from_source = false;
   std::shared_ptr<const std::string> source_text;
   std::vector<RecordProblem> problems;

@@ -112,6 +112,21 @@ TEST_F(DurableStoreTest, EverythingIsThereAgainAfterARestart) {
             before->Find(kClip)->document->Find("name3")->mod_revision);
 }
 
+TEST_F(DurableStoreTest, ARepairedRecordIsNoProblemAfterARestartEither) {
+  RootPtr before;
+  {
+    const auto store = Open();
+    DocumentEdit edit = Edit(kClip, {Put("a", "1")});
+    edit.from_source = true;
+    edit.problems = {{"a", 1, "NaN"}, {"b", 2, "NaN"}};
+    CommitTo(*store, edit);
+    CommitTo(*store, Edit(kClip, {Put("a", "2")}));
+    before = store->root();
+  }
+  EXPECT_EQ(before->Find(kClip)->problems.size(), 1u);
+  ExpectSameContent(*before, *Open()->root());
+}
+
 TEST_F(DurableStoreTest, TheHistoryInMemoryIsThereAgainAfterARestart) {
   std::vector<CommittedTransactionPtr> before;
   {

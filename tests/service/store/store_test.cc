@@ -388,6 +388,16 @@ TEST_F(StoreTest, AChangeThatIsNotFromTheSourceDropsItsTextAndKeepsItsProblems) 
   EXPECT_EQ(State(kLegacyClip).problems.size(), 1u);
 }
 
+TEST_F(StoreTest, WhatIsPutOrDeletedIsNoProblemOfTheSourceAnyMore) {
+  DocumentEdit edit = Edit(kClip, {Put("a", "1"), Put("b", "1"), Put("c", "1")});
+  edit.from_source = true;
+  edit.problems = {{"a", 1, "NaN"}, {"b", 2, "NaN"}, {"c", 3, "NaN"}, {"d", 4, "NaN"}};
+  CommitTo(store_, edit);
+  CommitTo(store_, Edit(kClip, {Put("a", "2"), Remove("b"), Put("c", "1"), Remove("d")}));
+  EXPECT_THAT(State(kClip).problems,
+              ElementsAre(RecordProblem{"c", 3, "NaN"}, RecordProblem{"d", 4, "NaN"}));
+}
+
 TEST_F(StoreTest, TwoEditsOfOneDocumentInOneTransactionAreRefused) {
   EXPECT_THAT(store_.Commit("test", {Edit(kClip, {Put("a", "1")}), Edit(kClip, {Put("b", "1")})}),
               StatusIs(absl::StatusCode::kInvalidArgument));
