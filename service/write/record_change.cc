@@ -69,7 +69,8 @@ class Preparation {
   void Run() {
     if (!Read() || !Complete()) return;
     Finish();
-    if (out_.record != nullptr && plan_.key.format == Format::kLegacy) Derive();
+    if (out_.record == nullptr || plan_.key.format != Format::kLegacy) return;
+    out_.derived = DeriveRecord(plan_, step_.name, json_, out_.stored_v2, limits_, &out_.warnings);
   }
 
  private:
@@ -78,7 +79,6 @@ class Preparation {
   bool ReadJson();
   bool Complete();
   void Finish();
-  void Derive();
   WriteViolation Violation(RecordViolation violation) const;
   bool Refuse(absl::string_view reason, std::string description);
 
@@ -186,29 +186,29 @@ void Preparation::Finish() {
   out_.violations.push_back(std::move(violation));
 }
 
-void Preparation::Derive() {
-  JsonObject stored;
-  if (out_.stored_v2 != nullptr) stored = ObjectOf(*out_.stored_v2);
-  out_.derived = out_.stored_v2;
-  const absl::StatusOr<Json> json = DeriveV2Record(
-      *plan_.category, step_.name, json_, out_.stored_v2 == nullptr ? nullptr : &stored, nullptr);
-  absl::StatusOr<RecordPtr> record =
-      json.ok() ? MakeLimited(step_.name, *json, limits_) : json.status();
-  if (record.ok()) {
-    out_.derived = *std::move(record);
-    return;
-  }
-  out_.warnings.push_back(
-      {absl::StatusCode::kOk, "NOT_CONVERTED", step_.name, "",
-       absl::StrCat("the v2 record stays as it is: ", record.status().message()), ""});
-}
-
 }  // namespace
 
 JsonObject ObjectOf(const Record& record) {
   absl::StatusOr<Json> json = ParseJson(record.json, {.depth = kMaxJsonDepth});
   JsonObject* object = json.ok() ? json->AsObject() : nullptr;
   return object == nullptr ? JsonObject() : std::move(*object);
+}
+
+RecordPtr DeriveRecord(const WritePlan& plan, const std::string& name, const Json& legacy,
+                       const RecordPtr& stored_v2, const WriteLimits& limits,
+                       std::vector<WriteViolation>* warnings) {
+  JsonObject stored;
+  if (stored_v2 != nullptr) stored = ObjectOf(*stored_v2);
+  const absl::StatusOr<Json> json = DeriveV2Record(
+      *plan.category, name, legacy, stored_v2 == nullptr ? nullptr : &stored, nullptr);
+  absl::StatusOr<RecordPtr> record = json.ok() ? MakeLimited(name, *json, limits) : json.status();
+  if (record.ok()) return *std::move(record);
+  warnings->push_back({absl::StatusCode::kOk, "NOT_CONVERTED", name, "",
+                       absl::StrCat(stored_v2 == nullptr ? "there is no v2 record: "
+                                                         : "the v2 record stays as it is: ",
+                                    record.status().message()),
+                       ""});
+  return stored_v2;
 }
 
 absl::StatusOr<RecordPtr> MakeLimited(const std::string& name, const Json& json,

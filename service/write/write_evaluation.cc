@@ -1,5 +1,6 @@
 #include "service/write/write_evaluation.h"
 
+#include <map>
 #include <set>
 #include <utility>
 
@@ -44,6 +45,9 @@ class Evaluator {
   void Violate(absl::StatusCode code, absl::string_view reason, const std::string& model,
                std::string description);
   void AddEdits();
+  // The derived changes of a v2 document without any content: as the original converts the whole
+  // category.
+  void DeriveOthers();
 
   const Root& root_;
   const WritePlan& plan_;
@@ -65,9 +69,11 @@ void Evaluator::Violate(absl::StatusCode code, absl::string_view reason, const s
 }
 
 void Evaluator::CheckDocument() {
-  if (!state_.damage.ok()) {
+  // A derived record in a document that cannot be read would look like all of it.
+  for (const DocumentState* state : {&state_, derived_}) {
+    if (state == nullptr || state->damage.ok()) continue;
     Violate(absl::StatusCode::kFailedPrecondition, "DOCUMENT_DAMAGED", "",
-            absl::StrCat(plan_.key.ToString(), " is damaged: ", state_.damage.message()));
+            absl::StrCat(state->key.ToString(), " is damaged: ", state->damage.message()));
   }
   if (plan_.if_match.has_value() && *plan_.if_match != state_.document->etag()) {
     Violate(absl::StatusCode::kAborted, "ETAG_MISMATCH", "",
@@ -197,7 +203,27 @@ DocumentEdit EditOf(const DocumentKey& key, const Document& before,
   return edit;
 }
 
+void Evaluator::DeriveOthers() {
+  std::map<absl::string_view, RecordPtr> derived;
+  for (const RecordChange& change : derived_changes_) derived[change.name] = change.after;
+  // What somebody broke in the file is theirs.
+  for (const RecordProblem& problem : derived_->problems) derived.emplace(problem.name, nullptr);
+  std::vector<RecordChange> whole;
+  state_.document->Apply(changes_, 0)->ForEach([&](const Entry& entry) {
+    const Record& record = *entry.record;
+    if (IsTextEntry(plan_.key, record.name)) return;
+    const auto known = derived.find(record.name);
+    RecordPtr after = known != derived.end()
+                          ? known->second
+                          : DeriveRecord(plan_, record.name, Json(ObjectOf(record)), nullptr,
+                                         limits_, &result_.warnings);
+    if (after != nullptr) whole.push_back({record.name, std::move(after)});
+  });
+  derived_changes_ = std::move(whole);
+}
+
 void Evaluator::AddEdits() {
+  if (derived_ != nullptr && derived_->mod_revision == 0 && !changes_.empty()) DeriveOthers();
   if (!changes_.empty()) {
     result_.edits.push_back(EditOf(plan_.key, *state_.document, std::move(changes_)));
   }

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "absl/strings/str_replace.h"
 #include "tests/service/write_calls.h"
 #include "tests/testing/status_matchers.h"
 
@@ -21,6 +22,17 @@ constexpr char kImage[] = R"({"name":"m","baseline":"stable diffusion 1","type":
                           R"("config":{"files":[{"path":"m.ckpt","sha256sum":")"
                           R"(0123456789012345678901234567890123456789012345678901234567890123"}],)"
                           R"("download":[{"file_name":"m.ckpt","file_url":"https://x/m"}]}})";
+
+std::string NamedImage(const std::string& name) {
+  return absl::StrReplaceAll(kImage, {{R"("name":"m")", absl::StrCat(R"("name":")", name, "\"")}});
+}
+
+v1::PutOperation PutOperation(const std::string& name, const std::string& json) {
+  v1::PutOperation put;
+  put.set_name(name);
+  put.set_json(json);
+  return put;
+}
 
 class WriteLegacyTest : public ::testing::Test {
  protected:
@@ -66,6 +78,70 @@ TEST_F(WriteLegacyTest, ALegacyWriteIsOneTransactionWithItsV2Record) {
   EXPECT_THAT(JsonOf(kImages, "m"), HasSubstr(R"("baseline":"stable_diffusion_1")"));
   EXPECT_THAT(JsonOf(kLegacyImages, "m"), HasSubstr(R"("min_bridge_version":5)"));
   EXPECT_THAT(JsonOf(kLegacyImages, "m"), HasSubstr(R"("csam":[1])"));
+}
+
+TEST_F(WriteLegacyTest, TheFirstLegacyWriteDerivesTheWholeCategory) {
+  CommitTo(server_.store(),
+           Edit(kLegacyImages,
+                {{"a", MakeRecord("a", R"({"name":"a","baseline":"stable diffusion 2"})")},
+                 {"bad", MakeRecord("bad", R"({"name":"bad","baseline":5})")},
+                 {"gone", MakeRecord("gone", R"({"name":"gone","baseline":"x"})")},
+                 {"m", MakeRecord("m", R"({"name":"m","baseline":"x"})")},
+                 {"z", MakeRecord("z", R"({"name":"z","baseline":"stable_cascade"})")}}));
+  v1::WriteModelsRequest request;
+  request.set_category("image_generation");
+  *request.add_operations()->mutable_put() = PutOperation("m", kImage);
+  *request.add_operations()->mutable_put() = PutOperation("new", NamedImage("new"));
+  request.add_operations()->mutable_delete_()->set_name("gone");
+  v1::WriteModelsRequest check = request;
+  check.mutable_options()->set_validate_only(true);
+  const auto validated = calls_.Write(check);
+  ASSERT_THAT(validated, IsOk());
+  ASSERT_EQ(validated->validated().warnings_size(), 1);
+  EXPECT_EQ(validated->validated().warnings(0).reason(), "NOT_CONVERTED");
+  EXPECT_EQ(validated->validated().warnings(0).model(), "bad");
+  ASSERT_THAT(calls_.Write(request), IsOk());
+  EXPECT_THAT(NamesOf(kImages), ElementsAre("a", "m", "z", "new"));
+  EXPECT_THAT(JsonOf(kImages, "a"), HasSubstr(R"("baseline":"stable_diffusion_2_768")"));
+  EXPECT_THAT(JsonOf(kImages, "m"), HasSubstr(R"("baseline":"stable_diffusion_1")"));
+  // From then on a model that is missing there is missing on purpose.
+  CommitTo(server_.store(), Edit(kImages, {Remove("z")}));
+  ASSERT_THAT(calls_.Delete(DeleteRequest("image_generation", "new")), IsOk());
+  EXPECT_THAT(NamesOf(kImages), ElementsAre("a", "m"));
+}
+
+TEST_F(WriteLegacyTest, TheFirstLegacyWriteOfALargeCategoryDerivesItWholesale) {
+  std::vector<RecordChange> models;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string name = absl::StrCat("m", i);
+    models.push_back({name, MakeRecord(name, absl::StrCat(R"({"name":")", name, "\"}"))});
+  }
+  CommitTo(server_.store(), Edit({"clip", Format::kLegacy}, std::move(models)));
+  ASSERT_THAT(calls_.Put(PutRequest("clip", "c", R"({"name":"c"})")), IsOk());
+  EXPECT_EQ(server_.store().root()->Find(kClip)->document->record_count(), 2001u);
+}
+
+TEST_F(WriteLegacyTest, ALegacyWriteOverADamagedV2DocumentIsRefused) {
+  CommitTo(server_.store(),
+           Edit(kLegacyImages, {{"a", MakeRecord("a", R"({"name":"a","baseline":"x"})")}}));
+  server_.store().SetDamage(kImages, absl::DataLossError("line 3"));
+  for (const bool validates : {false, true}) {
+    v1::PutModelRequest put = PutRequest("image_generation", "m", kImage);
+    put.mutable_options()->set_validate_only(validates);
+    const auto answer = calls_.Put(put);
+    if (validates) {
+      ASSERT_THAT(answer, IsOk());
+      EXPECT_EQ(answer->validated().violations(0).reason(), "DOCUMENT_DAMAGED");
+    } else {
+      EXPECT_THAT(answer, StatusIs(absl::StatusCode::kFailedPrecondition,
+                                   HasSubstr("image_generation/v2 is damaged: line 3")));
+      EXPECT_THAT(answer, HasReason("DOCUMENT_DAMAGED"));
+    }
+  }
+  EXPECT_THAT(calls_.Delete(DeleteRequest("image_generation", "a")), HasReason("DOCUMENT_DAMAGED"));
+  EXPECT_FALSE(server_.store().root()->Find(kImages)->damage.ok());
+  EXPECT_THAT(NamesOf(kImages), ElementsAre());
+  EXPECT_THAT(NamesOf(kLegacyImages), ElementsAre("a"));
 }
 
 TEST_F(WriteLegacyTest, WhatOnlyV2KnowsSurvivesALegacyWrite) {
