@@ -110,6 +110,14 @@ absl::string_view NormalizedImageBaseline(absl::string_view legacy) {
   return legacy;
 }
 
+absl::string_view LegacyImageBaseline(absl::string_view baseline) {
+  for (const absl::string_view legacy :
+       {"stable diffusion 1", "stable diffusion 2", "stable diffusion 2 512"}) {
+    if (NormalizedImageBaseline(legacy) == baseline) return legacy;
+  }
+  return baseline;
+}
+
 bool IsKnownModelStyle(absl::string_view style) { return Contains(kModelStyles, style); }
 
 bool IsKnownControlnetStyle(absl::string_view style) { return Contains(kControlnetStyles, style); }

@@ -12,6 +12,8 @@ bool IsKnownImageBaseline(absl::string_view baseline);
 // The v2 name of a legacy baseline ("stable diffusion 2" is stable_diffusion_2_768); other text is
 // returned as is.
 absl::string_view NormalizedImageBaseline(absl::string_view legacy);
+// The same back: what a legacy record says for that baseline.
+absl::string_view LegacyImageBaseline(absl::string_view baseline);
 
 bool IsKnownModelStyle(absl::string_view style);
 bool IsKnownControlnetStyle(absl::string_view style);

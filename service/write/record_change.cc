@@ -70,7 +70,9 @@ class Preparation {
     if (!Read() || !Complete()) return;
     Finish();
     if (out_.record == nullptr || plan_.key.format != Format::kLegacy) return;
-    out_.derived = DeriveRecord(plan_, step_.name, json_, out_.stored_v2, limits_, &out_.warnings);
+    const JsonObject* before = out_.changed ? &stored_ : json_.AsObject();
+    out_.derived = DeriveRecord(plan_, step_.name, json_, out_.stored == nullptr ? nullptr : before,
+                                out_.stored_v2, limits_, &out_.warnings);
   }
 
  private:
@@ -195,12 +197,12 @@ JsonObject ObjectOf(const Record& record) {
 }
 
 RecordPtr DeriveRecord(const WritePlan& plan, const std::string& name, const Json& legacy,
-                       const RecordPtr& stored_v2, const WriteLimits& limits,
-                       std::vector<WriteViolation>* warnings) {
+                       const JsonObject* before, const RecordPtr& stored_v2,
+                       const WriteLimits& limits, std::vector<WriteViolation>* warnings) {
   JsonObject stored;
   if (stored_v2 != nullptr) stored = ObjectOf(*stored_v2);
   const absl::StatusOr<Json> json = DeriveV2Record(
-      *plan.category, name, legacy, stored_v2 == nullptr ? nullptr : &stored, nullptr);
+      *plan.category, name, legacy, stored_v2 == nullptr ? nullptr : &stored, nullptr, before);
   absl::StatusOr<RecordPtr> record = json.ok() ? MakeLimited(name, *json, limits) : json.status();
   if (record.ok()) return *std::move(record);
   warnings->push_back({absl::StatusCode::kOk, "NOT_CONVERTED", name, "",

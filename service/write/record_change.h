@@ -39,11 +39,11 @@ PreparedPut PreparePut(const Root& root, const WritePlan& plan, const WriteStep&
 bool IsCurrent(const PreparedPut& prepared, const Root& root, const WritePlan& plan,
                const WriteStep& step);
 
-// The v2 record that follows from a legacy one. One that does not convert leaves `stored_v2`, which
-// may be null, and is a warning.
+// The v2 record that follows from a legacy one that was `before` (null: new). One that does not
+// convert leaves `stored_v2`, which may be null, and is a warning.
 RecordPtr DeriveRecord(const WritePlan& plan, const std::string& name, const Json& legacy,
-                       const RecordPtr& stored_v2, const WriteLimits& limits,
-                       std::vector<WriteViolation>* warnings);
+                       const JsonObject* before, const RecordPtr& stored_v2,
+                       const WriteLimits& limits, std::vector<WriteViolation>* warnings);
 
 //   RESOURCE_EXHAUSTED (RECORD_TOO_LARGE)
 absl::StatusOr<RecordPtr> MakeLimited(const std::string& name, const Json& json,

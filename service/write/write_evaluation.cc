@@ -216,7 +216,7 @@ void Evaluator::DeriveOthers() {
     RecordPtr after = known != derived.end()
                           ? known->second
                           : DeriveRecord(plan_, record.name, Json(ObjectOf(record)), nullptr,
-                                         limits_, &result_.warnings);
+                                         nullptr, limits_, &result_.warnings);
     if (after != nullptr) whole.push_back({record.name, std::move(after)});
   });
   derived_changes_ = std::move(whole);

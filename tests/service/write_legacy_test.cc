@@ -154,6 +154,24 @@ TEST_F(WriteLegacyTest, WhatOnlyV2KnowsSurvivesALegacyWrite) {
   EXPECT_THAT(JsonOf(kImages, "m"), HasSubstr(R"("baseline":"stable_diffusion_1")"));
 }
 
+TEST_F(WriteLegacyTest, NsfwAndVersionOfATextModelSurviveAWriteThatDoesNotTouchThem) {
+  CommitTo(server_.store(),
+           Edit(kText, {{"A/M", MakeRecord("A/M", R"({"name":"A/M","parameters":1,"nsfw":true,)"
+                                                  R"("version":"2"})")}}));
+  const auto put = [&](const std::string& json) {
+    ASSERT_THAT(calls_.Put(PutRequest("text_generation", "A/M", json)), IsOk());
+  };
+  put(R"({"parameters":1,"description":"x"})");
+  put(R"({"parameters":1,"description":"y"})");
+  EXPECT_THAT(JsonOf(kText, "A/M"), HasSubstr(R"("description":"y")"));
+  EXPECT_THAT(JsonOf(kText, "A/M"), HasSubstr(R"("nsfw":true)"));
+  EXPECT_THAT(JsonOf(kText, "A/M"), HasSubstr(R"("version":"2")"));
+  put(R"({"parameters":1,"version":"3","nsfw":true})");
+  EXPECT_THAT(JsonOf(kText, "A/M"), HasSubstr(R"("version":"3")"));
+  put(R"({"parameters":1,"version":"3","nsfw":false})");
+  EXPECT_THAT(JsonOf(kText, "A/M"), HasSubstr(R"("nsfw":false)"));
+}
+
 TEST_F(WriteLegacyTest, ADeleteTakesTheV2RecordAlong) {
   ASSERT_THAT(calls_.Put(PutRequest("image_generation", "m", kImage)), IsOk());
   ASSERT_THAT(calls_.Delete(DeleteRequest("image_generation", "m")), IsOk());

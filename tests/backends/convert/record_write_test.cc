@@ -45,6 +45,30 @@ TEST(PrepareRecordTest, NullsThatSayNothingAreDroppedFromLegacyRecords) {
             R"("download":[{"file_name":"a","file_url":"u"}],"mine":null}})");
 }
 
+// H 1.4.
+TEST(PrepareRecordTest, StyleAndTagsOfImagesAreStoredAsTheyAreJudged) {
+  EXPECT_EQ(Prepared("image_generation", Format::kV2,
+                     R"({"name":"m","baseline":"infer","nsfw":false,"style":" anime\t",
+                         "tags":["a b"," c ","\u2003d"],"trigger":[" x "]})"),
+            R"({"name":"m","baseline":"infer","nsfw":false,"style":"anime",)"
+            R"("tags":["a b","c","d"],"trigger":[" x "]})");
+}
+
+// H 1.7, 3.8.
+TEST(PrepareRecordTest, BaselinesOfLegacyImagesHaveTheirLegacyNames) {
+  const auto stored = [](absl::string_view baseline) {
+    return Prepared("image_generation", Format::kLegacy,
+                    absl::StrCat(R"({"name":"m","baseline":")", baseline, "\"}"));
+  };
+  EXPECT_EQ(stored("stable_diffusion_1"), R"({"name":"m","baseline":"stable diffusion 1"})");
+  EXPECT_EQ(stored("stable_diffusion_2_768"), R"({"name":"m","baseline":"stable diffusion 2"})");
+  EXPECT_EQ(stored("stable_diffusion_2_512"),
+            R"({"name":"m","baseline":"stable diffusion 2 512"})");
+  for (const char* same : {"stable diffusion 1", "stable_diffusion_xl", "stable_cascade"}) {
+    EXPECT_EQ(stored(same), absl::StrCat(R"({"name":"m","baseline":")", same, "\"}"));
+  }
+}
+
 TEST(PrepareRecordTest, ReportsWhatTheProcessorAndTheCheckFindOncePerField) {
   JsonObject record = Object(R"({"parameters":true,"settings":{"x":1},"url":5,"tags":[7]})");
   const RecordCheck check =
@@ -154,7 +178,33 @@ TEST(DeriveV2RecordTest, TextModelsAreWhatTheirRowSaysAndKeepNsfwVersionAndFiles
             R"("style":"chat","display_name":"","url":"","tags":[],"text_model_group":"M"})");
 }
 
+// No table has columns for them: what it does not say is not a change.
+TEST(DeriveV2RecordTest, NsfwAndVersionOfTextModelsChangeWhereTheWriteChangesThem) {
+  const Category& text = *FindBuiltInCategory("text_generation");
+  const JsonObject stored = Object(R"({"name":"M","nsfw":true,"version":"9","parameters":1})");
+  const auto derived = [&](absl::string_view legacy, const JsonObject* before) {
+    const absl::StatusOr<Json> v2 =
+        DeriveV2Record(text, "M", Json(Object(legacy)), &stored, nullptr, before);
+    EXPECT_TRUE(v2.ok()) << v2.status();
+    const JsonObject& record = *v2->AsObject();
+    return CanonicalJson(*record.Find("nsfw")) + CanonicalJson(*record.Find("version"));
+  };
+  constexpr char kDefaults[] = R"({"parameters":2,"nsfw":false,"version":"1"})";
+  constexpr char kSaid[] = R"({"parameters":2,"nsfw":true,"version":"2"})";
+  const JsonObject defaults = Object(kDefaults);
+  const JsonObject said = Object(kSaid);
+  EXPECT_EQ(derived(kDefaults, nullptr), R"(true"9")");
+  EXPECT_EQ(derived(kDefaults, &defaults), R"(true"9")");
+  EXPECT_EQ(derived(kSaid, &said), R"(true"9")");
+  EXPECT_EQ(derived(kSaid, &defaults), R"(true"2")");
+  EXPECT_EQ(derived(kDefaults, &said), R"(false"")");
+  EXPECT_EQ(derived(R"({"parameters":2,"nsfw":true,"version":"3"})", &said), R"(true"3")");
+}
+
 TEST(DeriveV2RecordTest, StoredRubbishIsNotCopied) {
+  EXPECT_EQ(Derived("text_generation", R"({"parameters":1})", R"({"nsfw":"x","version":5})"),
+            Derived("text_generation", R"({"parameters":1})", "{}"));
+
   EXPECT_EQ(Derived("clip", R"({"name":"m"})", R"({"config":7,"metadata":[],"name":{}})"),
             Derived("clip", R"({"name":"m"})", "{}"));
   EXPECT_EQ(Derived("clip", kTwoFiles, R"({"config":{"download":{"a":1}}})"),
