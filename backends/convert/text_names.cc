@@ -110,8 +110,12 @@ absl::string_view TextModelName(absl::string_view name) {
 }
 
 std::vector<std::string> TextNameVariants(absl::string_view name) {
-  return {std::string(name), absl::StrCat(kAphrodite, name),
-          absl::StrCat(kKoboldcpp, TextModelName(name))};
+  TextEntryNames entries = TextEntryNamesOf(name);
+  return {std::string(name), std::move(entries.own), std::move(entries.shared)};
+}
+
+TextEntryNames TextEntryNamesOf(absl::string_view name) {
+  return {absl::StrCat(kAphrodite, name), absl::StrCat(kKoboldcpp, TextModelName(name))};
 }
 
 std::string GeneratedDisplayName(absl::string_view model_name) {

@@ -54,6 +54,14 @@ absl::string_view TextModelName(absl::string_view name);
 // The three names a model is offered under: as is, aphrodite/Author/Model, koboldcpp/Model.
 std::vector<std::string> TextNameVariants(absl::string_view name);
 
+// Those that the model does not have as its own: aphrodite/Author/Model, which no other model has,
+// and koboldcpp/Model, which other authors' models of that name have, too.
+struct TextEntryNames {
+  std::string own;
+  std::string shared;
+};
+TextEntryNames TextEntryNamesOf(absl::string_view name);
+
 // "Marx-3B_V3" gives "Marx 3B V3".
 std::string GeneratedDisplayName(absl::string_view model_name);
 

@@ -300,8 +300,4 @@ std::vector<std::string> TextLegacyEntryNames(absl::string_view name) {
   return TextNameVariants(name);
 }
 
-bool SharesTextEntry(absl::string_view a, absl::string_view b) {
-  return a != b && TextModelName(a) == TextModelName(b);
-}
-
 }  // namespace modelref

@@ -36,13 +36,10 @@ RecordCheck ProcessTextRecord(Format format, absl::string_view name, JsonObject*
 // and koboldcpp/<model>, alike but for their names.
 //
 // Two models may claim one koboldcpp/<model> (A/M and B/M): readers of models.csv get that of the
-// last row. Whoever deletes or moves one must leave the other's: see SharesTextEntry.
+// last row. Whoever deletes or moves one must leave the other's.
 std::vector<std::pair<std::string, Json>> TextLegacyEntries(absl::string_view name,
                                                             const JsonObject& record);
 // The names alone, the base first.
 std::vector<std::string> TextLegacyEntryNames(absl::string_view name);
-
-// True when two different base names have an entry in common.
-bool SharesTextEntry(absl::string_view a, absl::string_view b);
 
 }  // namespace modelref

@@ -1,5 +1,6 @@
 #include "service/write/text_entries.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "backends/base/status_macros.h"
@@ -10,57 +11,51 @@
 namespace modelref {
 namespace {
 
-// The last other model that claims an entry that `name` claims, too; null when there is none.
-const Entry* LastRival(const Document& document, const std::string& name) {
-  const Entry* last = nullptr;
-  document.ForEach([&](const Entry& entry) {
-    const std::string& other = entry.record->name;
-    if (other == name || HasTextBackendPrefix(other) || !SharesTextEntry(other, name)) return;
-    last = &entry;
-  });
-  return last;
-}
-
-absl::Status AddEntries(const Record& record, const std::vector<std::string>& wanted,
-                        const WriteLimits& limits, std::vector<RecordChange>* changes) {
-  for (const auto& [name, json] : TextLegacyEntries(record.name, ObjectOf(record))) {
-    bool is_wanted = false;
-    for (const std::string& one : wanted) is_wanted = is_wanted || one == name;
-    if (!is_wanted) continue;
-    ASSIGN_OR_RETURN(RecordPtr entry, MakeLimited(name, json, limits));
-    changes->push_back({name, std::move(entry)});
+// The record, null for none, as the entry shows it.
+absl::Status AddEntry(const std::string& entry, const RecordPtr& record, const WriteLimits& limits,
+                      std::vector<RecordChange>* changes) {
+  if (record == nullptr) {
+    changes->push_back({entry, nullptr});
+    return absl::OkStatus();
   }
+  JsonObject shown = ObjectOf(*record);
+  shown.Set("name", entry);
+  ASSIGN_OR_RETURN(RecordPtr after, MakeLimited(entry, Json(std::move(shown)), limits));
+  changes->push_back({entry, std::move(after)});
   return absl::OkStatus();
 }
 
 }  // namespace
 
-absl::Status AddTextEntries(const Document& document, const std::string& name,
-                            const RecordPtr& after, const WriteLimits& limits,
-                            std::vector<RecordChange>* changes) {
-  const Entry* present = document.Find(name);
-  const Entry* rival = LastRival(document, name);
-  const std::vector<std::string> rival_names =
-      rival == nullptr ? std::vector<std::string>() : TextLegacyEntryNames(rival->record->name);
-  std::vector<std::string> own;
-  std::vector<std::string> returned;
-  for (const std::string& entry : TextLegacyEntryNames(name)) {
-    if (entry == name) continue;
-    bool is_claimed = false;
-    for (const std::string& one : rival_names) is_claimed = is_claimed || one == entry;
-    // A new model comes last.
-    const bool is_rivals =
-        is_claimed && present != nullptr && (after == nullptr || rival->order > present->order);
-    (is_rivals ? returned : own).push_back(entry);
+TextEntries::Claimants& TextEntries::ClaimantsOf(const std::string& name) {
+  const std::string model(TextModelName(name));
+  const auto [found, is_new] = claimants_.try_emplace(model);
+  if (!is_new) return found->second;
+  for (const std::string& claimant : rivals_.Claimants(model)) {
+    const Entry* entry = document_.Find(claimant);
+    if (entry != nullptr) found->second.push_back({claimant, entry->order, entry->record});
   }
-  if (!returned.empty()) {
-    RETURN_IF_ERROR(AddEntries(*rival->record, returned, limits, changes));
+  std::sort(found->second.begin(), found->second.end(),
+            [](const Claimant& a, const Claimant& b) { return a.order < b.order; });
+  return found->second;
+}
+
+absl::Status TextEntries::Add(const std::string& name, const RecordPtr& after,
+                              const WriteLimits& limits, std::vector<RecordChange>* changes) {
+  Claimants& claimants = ClaimantsOf(name);
+  const auto own = std::find_if(claimants.begin(), claimants.end(),
+                                [&](const Claimant& claimant) { return claimant.name == name; });
+  if (after == nullptr) {
+    if (own != claimants.end()) claimants.erase(own);
+  } else if (own != claimants.end()) {
+    own->record = after;
+  } else {
+    claimants.push_back({name, next_order_++, after});
   }
-  if (after != nullptr) return AddEntries(*after, own, limits, changes);
-  for (std::string& entry : own) {
-    if (document.Find(entry) != nullptr) changes->push_back({std::move(entry), nullptr});
-  }
-  return absl::OkStatus();
+  const TextEntryNames entries = TextEntryNamesOf(name);
+  RETURN_IF_ERROR(AddEntry(entries.own, after, limits, changes));
+  const RecordPtr shown = claimants.empty() ? nullptr : claimants.back().record;
+  return AddEntry(entries.shared, shown, limits, changes);
 }
 
 }  // namespace modelref

@@ -17,13 +17,15 @@ constexpr size_t kWholesale = 1024;
 
 class Evaluator {
  public:
-  Evaluator(const Root& root, const WritePlan& plan, const WriteLimits& limits, absl::Time now)
+  // `rivals` follow the document of the plan.
+  Evaluator(const Root& root, const WritePlan& plan, const WriteLimits& limits, absl::Time now,
+            const TextRivals& rivals)
       : root_(root),
         plan_(plan),
         limits_(limits),
         now_(now),
         state_(*root.Find(plan.key)),
-        document_(state_.document),
+        text_entries_(*state_.document, rivals),
         derived_key_{plan.key.category, Format::kV2},
         derived_(plan.key.format == Format::kLegacy ? root.Find(derived_key_) : nullptr) {}
 
@@ -54,7 +56,7 @@ class Evaluator {
   const WriteLimits& limits_;
   const absl::Time now_;
   const DocumentState& state_;
-  DocumentPtr document_;  // With the steps so far, where those that follow depend on them.
+  TextEntries text_entries_;
   const DocumentKey derived_key_;
   const DocumentState* const derived_;  // Null when nothing is derived.
   Evaluation result_;
@@ -127,16 +129,13 @@ void Evaluator::Delete(const WriteStep& step, const Entry* entry) {
 }
 
 void Evaluator::Change(const WriteStep& step, const RecordPtr& after) {
-  const auto first = static_cast<std::ptrdiff_t>(changes_.size());
   changes_.push_back({step.name, after});
   if (after != nullptr) added_bytes_ += after->name.size() + after->json.size();
   if (!HasTextEntries(plan_.key)) return;
-  const absl::Status added = AddTextEntries(*document_, step.name, after, limits_, &changes_);
+  const absl::Status added = text_entries_.Add(step.name, after, limits_, &changes_);
   if (!added.ok()) {
     Violate(added.code(), ReasonOf(added), step.name, std::string(added.message()));
   }
-  if (plan_.steps.size() == 1 && !plan_.replaces) return;
-  document_ = document_->Apply({changes_.begin() + first, changes_.end()}, 0);
 }
 
 void Evaluator::DeleteOthers() {
@@ -273,8 +272,11 @@ std::vector<PreparedPut> PreparePuts(const Root& root, const WritePlan& plan,
 
 Evaluation EvaluateWrite(const Root& root, const WritePlan& plan,
                          const std::vector<PreparedPut>& prepared, const WriteLimits& limits,
-                         absl::Time now) {
-  return Evaluator(root, plan, limits, now).Run(prepared);
+                         absl::Time now, TextRivals* rivals) {
+  TextRivals found;
+  if (rivals == nullptr) rivals = &found;
+  if (HasTextEntries(plan.key)) rivals->Follow(root.Find(plan.key)->document);
+  return Evaluator(root, plan, limits, now, *rivals).Run(prepared);
 }
 
 Etag DocumentEtagAfter(const Root& root, const WritePlan& plan, const Evaluation& evaluation) {

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "service/store/transaction.h"
 #include "service/write/record_change.h"
+#include "service/write/text_rivals.h"
 #include "service/write/write_plan.h"
 
 namespace modelref {
@@ -39,10 +40,11 @@ std::vector<PreparedPut> PreparePuts(const Root& root, const WritePlan& plan,
                                      const WriteLimits& limits, absl::Time now);
 
 // Decides what `plan` does to `root` at `now`. `prepared` is that of PreparePuts, also for another
-// root. A write of a legacy document also makes the derived changes of the v2 one.
+// root. A write of a legacy document also makes the derived changes of the v2 one. `rivals` are
+// made to follow a legacy text document; null: they are found anew, by looking at every model.
 Evaluation EvaluateWrite(const Root& root, const WritePlan& plan,
                          const std::vector<PreparedPut>& prepared, const WriteLimits& limits,
-                         absl::Time now);
+                         absl::Time now, TextRivals* rivals = nullptr);
 
 // The etag that the document of the plan has afterwards.
 Etag DocumentEtagAfter(const Root& root, const WritePlan& plan, const Evaluation& evaluation);

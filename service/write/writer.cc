@@ -21,6 +21,7 @@ struct Commission {
   WriteCall call;
   WriteEncoder encode;
   WriteLimits limits;
+  std::shared_ptr<TextRivals> rivals;
   std::vector<PreparedPut> prepared;
   // Of the last run of the body.
   Evaluation evaluation;
@@ -70,8 +71,8 @@ absl::Status Decide(Commission& commission, TransactionContext& context) {
     }
   }
   Evaluation& evaluation = commission.evaluation;
-  evaluation =
-      EvaluateWrite(context.base(), plan, commission.prepared, commission.limits, context.time());
+  evaluation = EvaluateWrite(context.base(), plan, commission.prepared, commission.limits,
+                             context.time(), commission.rivals.get());
   RETURN_IF_ERROR(ErrorOf(evaluation.violations));
   if (!evaluation.changed) {
     const bool is_one = evaluation.steps.size() == 1;
@@ -131,6 +132,7 @@ void Writer::Commit(std::shared_ptr<const WritePlan> plan, WriteCall call, Write
   commission->call = std::move(call);
   commission->encode = std::move(encode);
   commission->limits = limits_;
+  commission->rivals = rivals_;
   TransactionRequest request;
   request.caller = commission->call.caller;
   request.request_id = commission->call.audit_request_id;

@@ -56,6 +56,8 @@ class Writer {
   Store& store_;
   Clock& clock_;
   const WriteLimits limits_;
+  // For the committer's thread alone.
+  const std::shared_ptr<TextRivals> rivals_ = std::make_shared<TextRivals>();
 };
 
 }  // namespace modelref

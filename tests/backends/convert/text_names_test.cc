@@ -72,6 +72,8 @@ TEST(TextNamesTest, AModelIsOfferedUnderThreeNames) {
   EXPECT_EQ(absl::StrJoin(TextNameVariants("x/Y-7B"), " "),
             "x/Y-7B aphrodite/x/Y-7B koboldcpp/Y-7B");
   EXPECT_EQ(absl::StrJoin(TextNameVariants("Y"), " "), "Y aphrodite/Y koboldcpp/Y");
+  EXPECT_EQ(TextEntryNamesOf("x/Y-7B").own, "aphrodite/x/Y-7B");
+  EXPECT_EQ(TextEntryNamesOf("x/Y-7B").shared, TextEntryNamesOf("z/Y-7B").shared);
   EXPECT_EQ(TextModelName("x/Y/z"), "Y");
   EXPECT_EQ(TextModelName("x/"), "");
 }

@@ -241,12 +241,5 @@ TEST(TextLegacyEntriesTest, AreThreeThatDifferInTheirNames) {
   }
 }
 
-TEST(TextLegacyEntriesTest, ModelsOfTwoAuthorsShareOne) {
-  EXPECT_TRUE(SharesTextEntry("A/M", "B/M"));
-  EXPECT_TRUE(SharesTextEntry("M", "B/M"));
-  EXPECT_FALSE(SharesTextEntry("A/M", "A/M"));
-  EXPECT_FALSE(SharesTextEntry("A/M", "A/N"));
-}
-
 }  // namespace
 }  // namespace modelref
