@@ -130,8 +130,21 @@ Admission MakeAdmission(const AdmissionParts& parts) {
 }
 
 StreamReview MakeStreamReview(const AccessControl& access, bool tls) {
-  return [&access, tls](const CallContext& context) {
-    return access.Review(context.method(), CredentialsOf(context, context.peer(), tls));
+  const AdmissionQuestion ask = [&access, tls](const CallContext& context, AdmissionReply reply) {
+    const Credentials credentials = CredentialsOf(context, context.peer(), tls);
+    const PeerKind peer = credentials.peer;
+    access.Ask(credentials,
+               [&access, peer, reply = std::move(reply)](const absl::StatusOr<Caller>& identified) {
+                 reply.Decide([&access, peer, identified](CallContext& waited) {
+                   return access.ReviewAs(waited.method(), peer, identified);
+                 });
+               });
+  };
+  return [&access, tls, ask](const CallContext& context) -> AdmissionOutcome {
+    std::optional<absl::Status> right =
+        access.Review(context.method(), CredentialsOf(context, context.peer(), tls));
+    if (!right.has_value()) return ask;
+    return *std::move(right);
   };
 }
 

@@ -39,7 +39,8 @@ struct AdmissionParts {
 // who calls. Health checks are not limited.
 Admission MakeAdmission(const AdmissionParts& parts);
 
-// Streams go on while their caller may open them (AccessControl::Review).
+// Streams and uploads go on while their caller may open them (AccessControl::Review), and wait for
+// whoever has to be asked.
 StreamReview MakeStreamReview(const AccessControl& access, bool tls);
 
 // force_refresh needs an approver.

@@ -88,18 +88,20 @@ absl::StatusOr<Caller> AccessControl::AdmitAs(absl::string_view method, PeerKind
   return identified;
 }
 
-absl::Status AccessControl::Review(absl::string_view method, const Credentials& credentials) const {
+std::optional<absl::Status> AccessControl::Review(absl::string_view method,
+                                                  const Credentials& credentials) const {
   if (!authentication_on() || credentials.empty()) return absl::OkStatus();
-  const std::optional<absl::StatusOr<Caller>> caller = Admit(method, credentials);
-  if (!caller.has_value()) {
-    // The next look sees the answer.
-    Ask(credentials, [](const absl::StatusOr<Caller>&) {});
-    return absl::OkStatus();
-  }
+  const std::optional<absl::StatusOr<Caller>> admitted = Admit(method, credentials);
+  if (!admitted.has_value()) return std::nullopt;
+  return ReviewAs(method, credentials.peer, *admitted);
+}
+
+absl::Status AccessControl::ReviewAs(absl::string_view method, PeerKind peer,
+                                     const absl::StatusOr<Caller>& identified) const {
   const PolicyRow* row = FindPolicy(method);
   const bool is_for_readers = row != nullptr && Includes(Role::kReader, row->role);
-  if (is_for_readers && absl::IsUnavailable(caller->status())) return absl::OkStatus();
-  return caller->status();
+  if (is_for_readers && absl::IsUnavailable(identified.status())) return absl::OkStatus();
+  return AdmitAs(method, peer, identified).status();
 }
 
 absl::Status AccessControl::Require(const Caller& caller, Role role, absl::string_view what) const {

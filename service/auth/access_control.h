@@ -50,9 +50,13 @@ class AccessControl {
   absl::StatusOr<Caller> AdmitAs(absl::string_view method, PeerKind peer,
                                  absl::StatusOr<Caller> identified) const;
 
-  // Whether a stream of the method may go on. Unlike for a new call, an identity that nobody can
-  // confirm for the moment only ends what a reader may not do.
-  absl::Status Review(absl::string_view method, const Credentials& credentials) const;
+  // Whether a stream or an upload of the method may go on; none when somebody has to be asked
+  // first: ReviewAs() with the answer to Ask() decides. Unlike for a new call, an identity that
+  // nobody can confirm for the moment only ends what a reader may not do.
+  std::optional<absl::Status> Review(absl::string_view method,
+                                     const Credentials& credentials) const;
+  absl::Status ReviewAs(absl::string_view method, PeerKind peer,
+                        const absl::StatusOr<Caller>& identified) const;
 
   // Whether Admit() admits every caller to the method, whatever the credentials: reading, where
   // authentication is off.

@@ -53,8 +53,8 @@ class AdmissionOutcome {
 // queue's thread, must not block. An error is the call's answer.
 using Admission = std::function<AdmissionOutcome(CallContext&)>;
 
-// Whether a stream that was admitted may go on; an error ends it. Runs on the queue's thread, must
-// not block.
-using StreamReview = std::function<absl::Status(const CallContext&)>;
+// Whether a stream or an upload that was admitted may go on; an error ends it. Answers like
+// Admission where somebody has to be asked. Runs on the queue's thread, must not block.
+using StreamReview = std::function<AdmissionOutcome(const CallContext&)>;
 
 }  // namespace modelref

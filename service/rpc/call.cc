@@ -1,5 +1,7 @@
 #include "service/rpc/call.h"
 
+#include <utility>
+
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
 #include "backends/base/log.h"
@@ -40,6 +42,14 @@ void Call::Admit() {
   if (!options().admission) return OnAdmitted(absl::OkStatus());
   AdmissionOutcome outcome = options().admission(*context_);
   if (outcome.is_decided()) return Admitted(outcome.TakeStatus());
+  AwaitAdmission(outcome.question());
+}
+
+void Call::AskForRight() {
+  if (slot_ != nullptr) return;
+  if (!options().stream_review) return OnReviewed(absl::OkStatus());
+  AdmissionOutcome outcome = options().stream_review(*context_);
+  if (outcome.is_decided()) return OnReviewed(outcome.TakeStatus());
   Await(outcome.question());
 }
 
@@ -51,7 +61,7 @@ absl::Status Call::CheckMetadata() const {
                             options().max_metadata_bytes));
 }
 
-void Call::Await(const AdmissionQuestion& question) {
+void Call::AwaitAdmission(const AdmissionQuestion& question) {
   if (state_->admissions_waiting.fetch_add(1, std::memory_order_relaxed) >=
       options().max_admissions_waiting) {
     state_->admissions_waiting.fetch_sub(1, std::memory_order_relaxed);
@@ -60,20 +70,29 @@ void Call::Await(const AdmissionQuestion& question) {
     return Admitted(Error(absl::StatusCode::kResourceExhausted, "OVERLOADED",
                           "too many calls wait to learn who their caller is", std::move(extras)));
   }
+  awaits_admission_ = true;
+  Await(question);
+}
+
+void Call::Await(const AdmissionQuestion& question) {
   AdmissionReceiver* const receiver = this;
-  admission_slot_ = std::make_shared<AdmissionSlot>(queue_->mailbox(), receiver);
-  question(*context_, AdmissionReply(admission_slot_));
+  slot_ = std::make_shared<AdmissionSlot>(queue_->mailbox(), receiver);
+  question(*context_, AdmissionReply(slot_));
 }
 
 void Call::OnVerdict(const AdmissionVerdict& verdict) {
+  const bool is_admission = awaits_admission_;
   EndWait();
-  Admitted(verdict(*context_));
+  absl::Status status = verdict(*context_);
+  if (is_admission) return Admitted(std::move(status));
+  OnReviewed(std::move(status));
 }
 
 void Call::EndWait() {
-  if (admission_slot_ == nullptr) return;
-  admission_slot_->Detach();
-  admission_slot_.reset();
+  if (slot_ == nullptr) return;
+  slot_->Detach();
+  slot_.reset();
+  if (!std::exchange(awaits_admission_, false)) return;
   state_->admissions_waiting.fetch_sub(1, std::memory_order_relaxed);
 }
 

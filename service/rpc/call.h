@@ -37,6 +37,11 @@ class Call : public OutboundWrite, private AdmissionReceiver {
   void Admit();
   // Once; it may delete the call.
   virtual void OnAdmitted(absl::Status status) = 0;
+  // Asks whether an admitted call may go on, unless that is being asked already. The answer comes
+  // to OnReviewed() now or later.
+  void AskForRight();
+  // It may delete the call.
+  virtual void OnReviewed(absl::Status) {}
   // The call's last words, as they are going out; what is counted in the end unless it is
   // cancelled.
   void SetResult(absl::StatusCode code) { result_ = code; }
@@ -76,6 +81,7 @@ class Call : public OutboundWrite, private AdmissionReceiver {
  private:
   void LogSlow(absl::StatusCode code, absl::Duration latency) const;
   absl::Status CheckMetadata() const;
+  void AwaitAdmission(const AdmissionQuestion& question);
   void Await(const AdmissionQuestion& question);
   void OnVerdict(const AdmissionVerdict& verdict) override;
   void EndWait();
@@ -84,7 +90,8 @@ class Call : public OutboundWrite, private AdmissionReceiver {
   SteadyTime began_;
   absl::StatusCode result_ = absl::StatusCode::kCancelled;
   bool cut_off_ = false;
-  std::shared_ptr<AdmissionSlot> admission_slot_;  // While the admission hook waits.
+  std::shared_ptr<AdmissionSlot> slot_;  // While a question is being asked.
+  bool awaits_admission_ = false;        // It is that of the admission hook.
 };
 
 }  // namespace modelref

@@ -40,8 +40,9 @@ struct KeepaliveOptions {
 
 struct RpcServerOptions {
   std::vector<ListenAddress> listen;
-  Admission admission;         // Null admits every call.
-  StreamReview stream_review;  // Asked by RpcServer::ReviewStreams(); null: rights do not end.
+  Admission admission;  // Null admits every call.
+  // Asked by RpcServer::ReviewStreams() and by uploads; null: rights do not end.
+  StreamReview stream_review;
   // Calls that wait for the answer to a question of the admission hook; one more is
   // RESOURCE_EXHAUSTED OVERLOADED.
   int max_admissions_waiting = 1'000;

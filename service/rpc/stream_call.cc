@@ -169,9 +169,13 @@ void StreamCall::Stop() {
 }
 
 void StreamCall::Review() {
-  if (source_ == nullptr || !right_.ok()) return;
-  right_ = options().stream_review(*context_);
-  if (right_.ok()) return;
+  if (source_ != nullptr && right_.ok()) AskForRight();
+}
+
+void StreamCall::OnReviewed(absl::Status right) {
+  // It may have ended by itself while somebody was asked.
+  if (source_ == nullptr || right.ok()) return;
+  right_ = std::move(right);
   state_->streams_revoked.fetch_add(1, std::memory_order_relaxed);
   Pump();
 }

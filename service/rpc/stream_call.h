@@ -34,7 +34,8 @@ class StreamCall final : public Call, private TimerTarget, private WakeReceiver 
   void DrainAt(SteadyTime when);
   // Lets the source know now that the server stops.
   void Stop();
-  // Ends the stream, after the message on its way, when its caller's right has ended.
+  // Asks about the right of the caller, and ends the stream, after the message on its way, when
+  // that has ended.
   void Review();
 
  private:
@@ -48,6 +49,7 @@ class StreamCall final : public Call, private TimerTarget, private WakeReceiver 
   void OnFinished(bool ok);
   void OnDone(bool ok);
   void OnAdmitted(absl::Status status) override;
+  void OnReviewed(absl::Status right) override;
   void OnTimer(SteadyTime now) override;
   void OnWake() override { Pump(); }
 

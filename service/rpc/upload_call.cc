@@ -69,24 +69,22 @@ void UploadCall::OnRead(bool ok) {
   reading_ = false;
   queue_->timers().Cancel(this);
   if (grpc_done_ || answered_) return DeleteIfOver();
+  ended_ = !ok;
   // Also behind the last message: nothing is changed for a caller whose right has ended.
-  if (absl::Status right = Review(); !right.ok()) return Answer(std::move(right));
-  if (ok) {
-    method_->counters.Received(request_.Length());
-    return Execute([sink = sink_, this](const RawReply& reply) {
-      const absl::Status taken = sink->Take(request_);
-      reply.Send(taken.ok() ? absl::StatusOr<grpc::ByteBuffer>(grpc::ByteBuffer()) : taken);
-    });
-  }
-  ended_ = true;
-  Execute([sink = sink_](const RawReply& reply) { sink->Finish(reply); });
+  AskForRight();
 }
 
-absl::Status UploadCall::Review() {
-  if (options().stream_review == nullptr) return absl::OkStatus();
-  absl::Status right = options().stream_review(*context_);
-  if (!right.ok()) state_->streams_revoked.fetch_add(1, std::memory_order_relaxed);
-  return right;
+void UploadCall::OnReviewed(absl::Status right) {
+  if (!right.ok()) {
+    state_->streams_revoked.fetch_add(1, std::memory_order_relaxed);
+    return Answer(std::move(right));
+  }
+  if (ended_) return Execute([sink = sink_](const RawReply& reply) { sink->Finish(reply); });
+  method_->counters.Received(request_.Length());
+  Execute([sink = sink_, this](const RawReply& reply) {
+    const absl::Status taken = sink->Take(request_);
+    reply.Send(taken.ok() ? absl::StatusOr<grpc::ByteBuffer>(grpc::ByteBuffer()) : taken);
+  });
 }
 
 void UploadCall::Execute(std::function<void(const RawReply&)> work) {

@@ -27,12 +27,11 @@ class UploadCall final : public Call, private TimerTarget, private ReplyReceiver
   void OnSent(bool ok);
   void OnDone(bool ok);
   void OnAdmitted(absl::Status status) override;
+  void OnReviewed(absl::Status right) override;
   void OnTimer(SteadyTime now) override;
   void OnReply(absl::StatusOr<grpc::ByteBuffer> answer) override;
 
   absl::Status Open();
-  // Whether the caller may still do what it began.
-  absl::Status Review();
   void ReadNext();
   // Has the sink do something on the executor; OnReply follows.
   void Execute(std::function<void(const RawReply&)> work);

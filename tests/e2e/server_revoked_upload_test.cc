@@ -3,8 +3,13 @@
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -13,38 +18,43 @@
 #include "modelref/v1/write.grpc.pb.h"
 #include "service/auth/tokens_editor.h"
 #include "tests/e2e/modelrefd_child.h"
+#include "tests/testing/fake_http_server.h"
 #include "tests/testing/status_matchers.h"
 
 namespace modelref {
 namespace {
 
 using ::modelref::testing::Eventually;
+using ::modelref::testing::FakeHttpServer;
 using ::modelref::testing::HasReason;
+using ::modelref::testing::HttpAnswer;
 using ::modelref::testing::IsOk;
 using ::modelref::testing::Models;
 using ::modelref::testing::ServerChild;
+using ::modelref::testing::StatusIs;
 using ::modelref::testing::TempDir;
 
 class ServerRevokedUploadTest : public ::testing::Test {
  protected:
-  ServerRevokedUploadTest() {
-    data_.Write("clip.json", Models(1, 3));
-    tokens_ = files_.PathOf("tokens.json");
-    server_ = std::make_unique<ServerChild>(data_.path(), Flags());
+  ServerRevokedUploadTest() { data_.Write("clip.json", Models(1, 3)); }
+
+  void Start(const std::vector<std::string>& flags) {
+    server_ = std::make_unique<ServerChild>(data_.path(), flags);
     const auto channel =
         grpc::CreateChannel(server_->address(), grpc::InsecureChannelCredentials());
     stub_ = v1::WriteService::NewStub(channel);
     reads_ = v1::ReferenceService::NewStub(channel);
   }
 
-  std::vector<std::string> Flags() {
+  void StartWithTokens() {
     for (const std::string id : {"stays", "goes"}) {
       const auto created = CreateToken(tokens_, {id, "", Role::kAdmin, absl::InfiniteFuture()},
                                        RealClock().TimeNow());
       EXPECT_THAT(created, IsOk());
-      secrets_[id] = created.ok() ? created->secret : "";
+      headers_[id] = {"authorization",
+                      absl::StrCat("Bearer ", created.ok() ? created->secret : "")};
     }
-    return {"--set", absl::StrCat("auth.tokens_file=", tokens_)};
+    Start({"--set", absl::StrCat("auth.tokens_file=", tokens_)});
   }
 
   // Sends a header and the record `name` as `id`, does `between`, and commits.
@@ -52,7 +62,7 @@ class ServerRevokedUploadTest : public ::testing::Test {
       const std::string& id, const std::string& name,
       const std::function<void()>& between = [] {}) {
     grpc::ClientContext context;
-    context.AddMetadata("authorization", absl::StrCat("Bearer ", secrets_[id]));
+    context.AddMetadata(headers_[id].first, headers_[id].second);
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
     v1::ImportCategoryResponse response;
     const auto writer = stub_->ImportCategory(&context, &response);
@@ -75,7 +85,6 @@ class ServerRevokedUploadTest : public ::testing::Test {
 
   std::string Served() {
     grpc::ClientContext context;
-    context.AddMetadata("authorization", absl::StrCat("Bearer ", secrets_["stays"]));
     v1::GetCategoryRequest request;
     request.set_category("clip");
     v1::GetCategoryResponse response;
@@ -86,14 +95,15 @@ class ServerRevokedUploadTest : public ::testing::Test {
 
   TempDir data_;
   TempDir files_;
-  std::string tokens_;
-  std::map<std::string, std::string> secrets_;
+  const std::string tokens_ = files_.PathOf("tokens.json");
+  std::map<std::string, std::pair<std::string, std::string>> headers_;  // Of callers by id.
   std::unique_ptr<ServerChild> server_;
   std::unique_ptr<v1::WriteService::Stub> stub_;
   std::unique_ptr<v1::ReferenceService::Stub> reads_;
 };
 
 TEST_F(ServerRevokedUploadTest, NothingOfItIsImported) {
+  StartWithTokens();
   EXPECT_THAT(Import("goes", "before"), IsOk());
   const absl::Status refused = Import("goes", "late", [this] {
     ASSERT_THAT(RevokeTokens(tokens_, "goes"), IsOk());
@@ -106,6 +116,32 @@ TEST_F(ServerRevokedUploadTest, NothingOfItIsImported) {
   const auto served = Served();
   EXPECT_TRUE(absl::StrContains(served, "\"before\"")) << served;
   EXPECT_TRUE(absl::StrContains(served, "\"after\"")) << served;
+  EXPECT_FALSE(absl::StrContains(served, "\"late\"")) << served;
+}
+
+TEST_F(ServerRevokedUploadTest, NothingIsImportedForAKeyThatHordeTookBack) {
+  std::atomic<bool> taken_back{false};
+  const FakeHttpServer horde([&taken_back](const std::string& head) {
+    if (!absl::StrContains(head, "apikey: goes-key\r\n")) return HttpAnswer(404, "{}");
+    if (!taken_back) return HttpAnswer(200, R"({"username":"Ann#7"})");
+    // Long enough for an upload that does not wait to be committed.
+    Pause(absl::Milliseconds(500));
+    return HttpAnswer(404, R"({"message":"No user matching"})");
+  });
+  headers_["goes"] = {"apikey", "goes-key"};
+  files_.Write("config.json", R"({"auth":{"approver_ids":["7"]}})");
+  Start({"--config", files_.PathOf("config.json"), "--set", "auth.horde_lookup=true", "--set",
+         absl::StrCat("auth.horde_url=", horde.url()), "--set", "auth.horde_cache_ttl=1s"});
+  EXPECT_THAT(Import("goes", "before"), IsOk());
+  const absl::Status refused = Import("goes", "late", [&taken_back] {
+    taken_back = true;
+    // The answer that was kept is over.
+    Pause(absl::Milliseconds(1500));
+  });
+  EXPECT_THAT(refused, StatusIs(absl::StatusCode::kUnauthenticated));
+  EXPECT_THAT(refused, HasReason("CREDENTIAL_INVALID"));
+  const auto served = Served();
+  EXPECT_TRUE(absl::StrContains(served, "\"before\"")) << served;
   EXPECT_FALSE(absl::StrContains(served, "\"late\"")) << served;
 }
 

@@ -68,6 +68,12 @@ absl::StatusOr<Caller> Admit(const AccessControl& access, absl::string_view meth
   return caller.has_value() ? *caller : absl::StatusOr<Caller>(absl::InternalError("must ask"));
 }
 
+// Of a stream about which nobody has to be asked.
+absl::Status Review(const AccessControl& access, absl::string_view method,
+                    const Credentials& credentials) {
+  return access.Review(method, credentials).value_or(absl::InternalError("must ask"));
+}
+
 Credentials From(PeerKind peer, std::optional<absl::string_view> authorization = std::nullopt) {
   Credentials credentials;
   credentials.peer = peer;
@@ -223,29 +229,42 @@ TEST(AccessControlTest, NobodyIsAskedAboutAHealthCheck) {
 
 TEST(AccessControlTest, AStreamGoesOnWhileItsCallerMayOpenIt) {
   const AccessControl access = WithIdentities();
-  EXPECT_THAT(access.Review(kRead, From(PeerKind::kUnix)), IsOk());
-  EXPECT_THAT(access.Review(kWrite, From(PeerKind::kUnix, "Bearer requestor-token")), IsOk());
-  EXPECT_THAT(access.Review(kWrite, From(PeerKind::kUnix, "Bearer reader-token")),
+  EXPECT_THAT(Review(access, kRead, From(PeerKind::kUnix)), IsOk());
+  EXPECT_THAT(Review(access, kWrite, From(PeerKind::kUnix, "Bearer requestor-token")), IsOk());
+  EXPECT_THAT(Review(access, kWrite, From(PeerKind::kUnix, "Bearer reader-token")),
               HasReason("ROLE_REQUIRED"));
-  EXPECT_THAT(access.Review(kRead, From(PeerKind::kUnix, "Bearer revoked")),
+  EXPECT_THAT(Review(access, kRead, From(PeerKind::kUnix, "Bearer revoked")),
               HasReason("CREDENTIAL_INVALID"));
-  EXPECT_THAT(AccessControl({}).Review(kRead, From(PeerKind::kRemote, "Bearer x")), IsOk());
+  EXPECT_THAT(Review(AccessControl({}), kRead, From(PeerKind::kRemote, "Bearer x")), IsOk());
 }
 
 TEST(AccessControlTest, AnIdentityThatNobodyCanConfirmEndsOnlyWhatAReaderMayNotDo) {
   Credentials credentials = From(PeerKind::kUnix);
   credentials.apikey = "nobody";
-  EXPECT_THAT(WithIdentities().Review(kRead, credentials), IsOk());
-  EXPECT_THAT(WithIdentities().Review(kWrite, credentials), HasReason("IDENTITY_UNAVAILABLE"));
+  EXPECT_THAT(Review(WithIdentities(), kRead, credentials), IsOk());
+  EXPECT_THAT(Review(WithIdentities(), kWrite, credentials), HasReason("IDENTITY_UNAVAILABLE"));
   EXPECT_THAT(Admit(WithIdentities(), kRead, credentials), HasReason("IDENTITY_UNAVAILABLE"));
 }
 
-TEST(AccessControlTest, AReviewAsksAndDoesNotWait) {
+TEST(AccessControlTest, AReviewThatHasToAskIsDecidedByTheAnswer) {
   const auto authenticator = std::make_shared<FakeAuthenticator>();
+  const AccessControl access({authenticator, false});
   Credentials credentials = From(PeerKind::kUnix);
   credentials.apikey = "later";
-  EXPECT_THAT(AccessControl({authenticator, false}).Review(kWrite, credentials), IsOk());
-  EXPECT_EQ(authenticator->asked, 1);
+  EXPECT_EQ(access.Review(kWrite, credentials), std::nullopt);
+  EXPECT_EQ(authenticator->asked, 0) << "who asks waits for the answer";
+  Caller caller;
+  caller.source = IdentitySource::kHorde;
+  caller.role = Role::kRequestor;
+  EXPECT_THAT(access.ReviewAs(kWrite, PeerKind::kUnix, caller), IsOk());
+  caller.role = Role::kReader;
+  EXPECT_THAT(access.ReviewAs(kWrite, PeerKind::kUnix, caller), HasReason("ROLE_REQUIRED"));
+  EXPECT_THAT(access.ReviewAs(kRead, PeerKind::kUnix, caller), IsOk());
+  const absl::Status refused = absl::UnauthenticatedError("taken back");
+  EXPECT_EQ(access.ReviewAs(kRead, PeerKind::kUnix, refused), refused);
+  const absl::Status silent = absl::UnavailableError("nobody answers");
+  EXPECT_THAT(access.ReviewAs(kRead, PeerKind::kUnix, silent), IsOk());
+  EXPECT_EQ(access.ReviewAs(kWrite, PeerKind::kUnix, silent), silent);
 }
 
 }  // namespace

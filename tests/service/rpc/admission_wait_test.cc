@@ -243,6 +243,13 @@ TEST_F(AdmissionWaitTest, AServerStopsWhileCallsWait) {
 class StreamReviewTest : public ::testing::Test {
  protected:
   void Start() {
+    Start([this](const CallContext& context) -> absl::Status {
+      ++reviews_;
+      if (!revoked_ || context.method() != kWatch) return absl::OkStatus();
+      return Error(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED", "no longer");
+    });
+  }
+  void Start(const StreamReview& review) {
     server_ = std::make_unique<TestServer>(
         [](MethodTable* table) {
           table->ServerStream<Text>(
@@ -252,13 +259,7 @@ class StreamReviewTest : public ::testing::Test {
                 return std::unique_ptr<StreamSource>(std::make_unique<OneMessage>());
               });
         },
-        [this](RpcServerOptions* options) {
-          options->stream_review = [this](const CallContext& context) -> absl::Status {
-            ++reviews_;
-            if (!revoked_ || context.method() != kWatch) return absl::OkStatus();
-            return Error(absl::StatusCode::kPermissionDenied, "ROLE_REQUIRED", "no longer");
-          };
-        });
+        [&review](RpcServerOptions* options) { options->stream_review = review; });
   }
   std::atomic<int> reviews_{0};
   std::atomic<bool> revoked_{false};
@@ -279,6 +280,62 @@ TEST_F(StreamReviewTest, StreamsEndWithTheReasonWhenTheirRightDoes) {
   EXPECT_THAT(first.Read(), HasReason("ROLE_REQUIRED"));
   EXPECT_THAT(second.Read(), HasReason("ROLE_REQUIRED"));
   EXPECT_EQ((*server_)->Stats().streams_revoked, 2u);
+}
+
+TEST_F(StreamReviewTest, AReviewThatHasToAskEndsTheStreamByItsAnswer) {
+  Mutex mutex;
+  std::vector<AdmissionReply> questions;
+  const auto asked = [&] {
+    MutexLock lock(&mutex);
+    return questions.size();
+  };
+  Start([&](const CallContext&) -> AdmissionOutcome {
+    return AdmissionQuestion([&](const CallContext&, AdmissionReply reply) {
+      MutexLock lock(&mutex);
+      questions.push_back(std::move(reply));
+    });
+  });
+  TestStream stream(server_->channel(), kWatch, "");
+  ASSERT_THAT(stream.Read(), IsOk());
+  (*server_)->ReviewStreams();
+  ASSERT_TRUE(Eventually([&] { return asked() == 1; }));
+  // While it is being asked it is not asked once more.
+  (*server_)->ReviewStreams();
+  {
+    MutexLock lock(&mutex);
+    questions[0].Decide(&Admitted);
+  }
+  ASSERT_TRUE(Eventually([&] {
+    (*server_)->ReviewStreams();
+    return asked() == 2;
+  }));
+  EXPECT_EQ((*server_)->Stats().streams_open, 1);
+  EXPECT_EQ((*server_)->Stats().admissions_waiting, 0);
+  {
+    MutexLock lock(&mutex);
+    questions[1].Decide(&Refused);
+  }
+  EXPECT_THAT(stream.Read(), HasReason("CREDENTIAL_INVALID"));
+  EXPECT_EQ((*server_)->Stats().streams_revoked, 1u);
+}
+
+TEST_F(StreamReviewTest, AStreamThatEndsWhileItIsAskedAboutNeedsNoAnswer) {
+  std::vector<AdmissionReply> questions;
+  std::atomic<int> asked{0};
+  Start([&](const CallContext&) -> AdmissionOutcome {
+    return AdmissionQuestion([&](const CallContext&, AdmissionReply reply) {
+      questions.push_back(std::move(reply));
+      ++asked;
+    });
+  });
+  TestStream stream(server_->channel(), kWatch, "");
+  ASSERT_THAT(stream.Read(), IsOk());
+  (*server_)->ReviewStreams();
+  ASSERT_TRUE(Eventually([&] { return asked == 1; }));
+  (*server_)->BeginDrain(absl::ZeroDuration());
+  EXPECT_THAT(stream.Read(), StatusIs(absl::StatusCode::kOutOfRange)) << "its own end";
+  questions[0].Decide(&Refused);
+  server_->Destroy();
 }
 
 TEST_F(StreamReviewTest, WithoutAReviewNothingEnds) {

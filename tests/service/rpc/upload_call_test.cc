@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <optional>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -182,6 +184,104 @@ TEST_F(UploadCallTest, AnUploadEndsWithTheRightOfItsCallerAlsoBehindItsLastMessa
   EXPECT_EQ(counts_.taken, 2);
   EXPECT_EQ(counts_.finished, 0);
   EXPECT_EQ((*server_)->Stats().streams_revoked, 2u);
+}
+
+// Reviews that have to ask: each question waits for the test.
+class UploadReviewTest : public UploadCallTest {
+ protected:
+  void Start() {
+    StartServer([this](RpcServerOptions* options) {
+      options->stream_review = [this](const CallContext&) -> AdmissionOutcome {
+        return AdmissionQuestion([this](const CallContext&, AdmissionReply reply) {
+          MutexLock lock(&mutex_);
+          question_ = std::move(reply);
+          ++asked_;
+        });
+      };
+    });
+  }
+  // Answers the question of that number.
+  void Decide(int number, const AdmissionVerdict& verdict) {
+    ASSERT_TRUE(Eventually([&] { return asked_ == number; }));
+    MutexLock lock(&mutex_);
+    question_->Decide(verdict);
+    question_.reset();
+  }
+  static absl::Status Good(CallContext&) { return absl::OkStatus(); }
+  static absl::Status Revoked(CallContext&) {
+    return Error(absl::StatusCode::kUnauthenticated, "CREDENTIAL_INVALID", "taken back");
+  }
+
+  std::atomic<int> asked_{0};
+  Mutex mutex_;
+  std::optional<AdmissionReply> question_ ABSL_GUARDED_BY(mutex_);
+};
+
+TEST_F(UploadReviewTest, NothingIsTakenOrFinishedBeforeTheAnswer) {
+  Start();
+  TestUpload upload(server_->channel());
+  ASSERT_TRUE(upload.Write("a"));
+  ASSERT_TRUE(Eventually([this] { return asked_ == 1; }));
+  EXPECT_EQ(counts_.begun, 0);
+  EXPECT_EQ((*server_)->Stats().admissions_waiting, 0) << "it was admitted";
+  Decide(1, &Good);
+  ASSERT_TRUE(Eventually([this] { return counts_.taken == 1; }));
+  std::thread decide([this] { Decide(2, &Good); });
+  const absl::StatusOr<std::string> answer = upload.Finish();
+  decide.join();
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(*answer, "a");
+}
+
+TEST_F(UploadReviewTest, ARefusalBehindTheLastMessageFinishesNothing) {
+  Start();
+  TestUpload upload(server_->channel());
+  ASSERT_TRUE(upload.Write("a"));
+  Decide(1, &Good);
+  ASSERT_TRUE(Eventually([this] { return counts_.taken == 1; }));
+  std::thread decide([this] { Decide(2, &Revoked); });
+  EXPECT_EQ(ReasonOf(upload.Finish().status()), "CREDENTIAL_INVALID");
+  decide.join();
+  EXPECT_EQ(counts_.finished, 0);
+  EXPECT_TRUE(Eventually([this] { return counts_.gone == 1; }));
+  EXPECT_EQ((*server_)->Stats().streams_revoked, 1u);
+}
+
+TEST_F(UploadReviewTest, AQuestionThatNobodyAnswersRefuses) {
+  Start();
+  TestUpload upload(server_->channel());
+  ASSERT_TRUE(upload.Write("a"));
+  ASSERT_TRUE(Eventually([this] { return asked_ == 1; }));
+  {
+    MutexLock lock(&mutex_);
+    question_.reset();
+  }
+  EXPECT_EQ(ReasonOf(upload.Finish().status()), "UNANSWERED");
+  EXPECT_EQ(counts_.begun, 0);
+}
+
+TEST_F(UploadReviewTest, APeerThatLeavesMeanwhileIsGoneAndTheAnswerComesToNobody) {
+  Start();
+  TestUpload upload(server_->channel());
+  ASSERT_TRUE(upload.Write("a"));
+  ASSERT_TRUE(Eventually([this] { return asked_ == 1; }));
+  upload.Cancel();
+  ASSERT_TRUE(Eventually([this] { return counts_.gone == 1; }));
+  Decide(1, &Good);
+  EXPECT_EQ(upload.Finish().status().code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(counts_.begun, 0);
+  EXPECT_EQ(counts_.finished, 0);
+}
+
+TEST_F(UploadReviewTest, AServerStopsMeanwhile) {
+  Start();
+  TestUpload upload(server_->channel());
+  ASSERT_TRUE(upload.Write("a"));
+  ASSERT_TRUE(Eventually([this] { return asked_ == 1; }));
+  (*server_)->Shutdown(absl::Milliseconds(20));
+  EXPECT_FALSE(upload.Finish().ok());
+  Decide(1, &Good);
+  EXPECT_EQ(counts_.finished, 0);
 }
 
 TEST_F(UploadCallTest, AShutdownEndsUploadsThatGoOn) {
