@@ -289,6 +289,22 @@ TEST_F(ServerAuthTest, StreamsEndWhenTheirTokenExpires) {
   EXPECT_THAT(status, HasReason("TOKEN_EXPIRED"));
 }
 
+TEST_F(ServerAuthTest, StreamsEndSoonAfterHordeTookTheirKeyBackAlsoWhereItsAnswersAreHardlyKept) {
+  std::atomic<bool> taken_back{false};
+  const FakeHttpServer horde([&taken_back](const std::string&) {
+    if (taken_back) return HttpAnswer(404, "{}");
+    return HttpAnswer(200, R"({"username":"Ann#7"})");
+  });
+  Start({"auth.horde_lookup=true", absl::StrCat("auth.horde_url=", horde.url()),
+         "auth.horde_cache_ttl=1s"});
+  const auto stream = Watch({"apikey", "a-key"});
+  taken_back = true;
+  const absl::Time began = RealClock().TimeNow();
+  EXPECT_THAT(stream->End(), HasReason("CREDENTIAL_INVALID"));
+  // They are looked at every 5 s.
+  EXPECT_LT(RealClock().TimeNow() - began, absl::Seconds(10));
+}
+
 TEST_F(ServerAuthTest, AWatchIsToldAMinuteBeforeItsTokenExpires) {
   const std::string secret =
       Create("soon", Role::kReader, RealClock().TimeNow() + absl::Seconds(65));
