@@ -31,7 +31,7 @@ std::optional<HordeCache::Answer> HordeCache::Find(const Sha256Digest& key, absl
   const auto refusal = refusals_.find(key);
   if (refusal == refusals_.end() || now >= refusal->second.until) return std::nullopt;
   if (absl::IsUnavailable(refusal->second.status)) {
-    if (const Known* user = InGrace(key, now); user != nullptr) return user->user;
+    if (const HordeUser* user = UserInGrace(key, now); user != nullptr) return *user;
   }
   return refusal->second.status;
 }
@@ -46,15 +46,22 @@ HordeCache::Answer HordeCache::Keep(const Sha256Digest& key, Answer answer, absl
   const bool no_answer = absl::IsUnavailable(answer.status());
   refusals_[key] = {answer.status(), now + (no_answer ? options_.retry : options_.negative_ttl)};
   if (!no_answer) users_.erase(key);
-  if (const Known* user = InGrace(key, now); user != nullptr) return user->user;
+  const auto known = users_.find(key);
+  if (known != users_.end()) known->second.failed = now;
+  if (const HordeUser* user = UserInGrace(key, now); user != nullptr) return *user;
   return answer;
 }
 
-const HordeCache::Known* HordeCache::InGrace(const Sha256Digest& key, absl::Time now) const {
+const HordeUser* HordeCache::UserInGrace(const Sha256Digest& key, absl::Time now) const {
   const auto known = users_.find(key);
   const bool is_in_time =
       known != users_.end() && now < known->second.asked + options_.ttl + options_.grace;
-  return is_in_time ? &known->second : nullptr;
+  return is_in_time ? &known->second.user : nullptr;
+}
+
+bool HordeCache::HasFailed(const Sha256Digest& key, absl::Time now) const {
+  const auto known = users_.find(key);
+  return known != users_.end() && now < known->second.failed + options_.failure_counts;
 }
 
 void HordeCache::MakeRoom(absl::Time now) {

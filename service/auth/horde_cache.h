@@ -22,7 +22,7 @@ struct HordeUser {
 
 // What AI-Horde said about keys, by their SHA-256. Bounded; thread-compatible.
 //
-//   known user    for `ttl`; for `grace` longer while AI-Horde does not answer
+//   known user    for `ttl`; for `grace` longer while AI-Horde does not answer (in grace)
 //   unknown key   for `negative_ttl`
 //   no answer     for `retry`, during which nobody asks again
 class HordeCache {
@@ -32,6 +32,7 @@ class HordeCache {
     absl::Duration negative_ttl = absl::Seconds(10);
     absl::Duration grace = absl::Minutes(5);
     absl::Duration retry = absl::Seconds(1);
+    absl::Duration failure_counts = absl::Seconds(10);  // See HasFailed.
     size_t max_users = 10'000;
     size_t max_refusals = 10'000;
   };
@@ -47,6 +48,11 @@ class HordeCache {
   // UNAVAILABLE.
   Answer Keep(const Sha256Digest& key, Answer answer, absl::Time now);
 
+  // The user, while it is known or in grace; null otherwise. Good until the next Keep().
+  const HordeUser* UserInGrace(const Sha256Digest& key, absl::Time now) const;
+  // Whether the newest question about the user had no answer, a short time ago.
+  bool HasFailed(const Sha256Digest& key, absl::Time now) const;
+
   size_t users() const { return users_.size(); }
   size_t refusals() const { return refusals_.size(); }
 
@@ -54,13 +60,13 @@ class HordeCache {
   struct Known {
     HordeUser user;
     absl::Time asked;
+    absl::Time failed = absl::InfinitePast();  // The newest question since, without an answer.
   };
   struct Refusal {
     absl::Status status;
     absl::Time until;
   };
 
-  const Known* InGrace(const Sha256Digest& key, absl::Time now) const;
   void MakeRoom(absl::Time now);
 
   const Options options_;

@@ -29,9 +29,18 @@ HordeLookup::HordeLookup(Options options, Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
       cache_(options_.cache),
-      http_(std::make_unique<HttpClient>(HttpClient::Options())) {}
+      http_(std::make_unique<HttpClient>(HttpClient::Options())),
+      impatient_([this] { LosePatience(); }) {}
 
-HordeLookup::~HordeLookup() { http_->Stop(); }
+HordeLookup::~HordeLookup() {
+  http_->Stop();
+  {
+    MutexLock lock(&mutex_);
+    stopping_ = true;
+    changed_.SignalAll();
+  }
+  impatient_.join();
+}
 
 std::optional<HordeLookup::Answer> HordeLookup::Find(absl::string_view key) const {
   const Sha256Digest digest = Sha256(key);
@@ -42,22 +51,72 @@ std::optional<HordeLookup::Answer> HordeLookup::Find(absl::string_view key) cons
 
 void HordeLookup::Ask(absl::string_view key, Callback done) {
   const Sha256Digest digest = Sha256(key);
+  bool send = false;
+  const std::optional<Answer> answer = Join(digest, &done, &send);
+  if (send) Send(digest, key);
+  if (answer.has_value()) done(*answer);
+}
+
+std::optional<HordeLookup::Answer> HordeLookup::Join(const Sha256Digest& digest, Callback* done,
+                                                     bool* send) {
   const absl::Time now = clock_.TimeNow();
-  std::optional<Answer> known;
-  {
-    MutexLock lock(&mutex_);
-    // Somebody else may have asked since Find().
-    known = cache_.Find(digest, now);
-    const auto asked = questions_.find(digest);
-    if (!known.has_value() && asked != questions_.end()) {
-      asked->second.push_back(std::move(done));
-      return;
-    }
-    if (!known.has_value() && questions_.size() >= options_.max_questions) known = TooMany();
-    if (!known.has_value()) questions_[digest].push_back(std::move(done));
+  MutexLock lock(&mutex_);
+  // Somebody else may have asked since Find().
+  if (auto known = cache_.Find(digest, now); known.has_value()) return known;
+  const HordeUser* const user = cache_.UserInGrace(digest, now);
+  const auto asked = questions_.find(digest);
+  if (asked != questions_.end()) return JoinQuestionLocked(&asked->second, user, done);
+  if (questions_.size() >= options_.max_questions) return user != nullptr ? *user : TooMany();
+  *send = true;
+  Question& question = questions_[digest];
+  question.number = ++numbered_;
+  if (user != nullptr) {
+    patience_.push_back({digest, question.number, MonotonicClock().TimeNow() + options_.patience});
+    changed_.SignalAll();
+    question.is_slow = cache_.HasFailed(digest, now);
   }
-  if (known.has_value()) return done(*known);
-  Send(digest, key);
+  return JoinQuestionLocked(&question, user, done);
+}
+
+std::optional<HordeLookup::Answer> HordeLookup::JoinQuestionLocked(Question* question,
+                                                                   const HordeUser* user,
+                                                                   Callback* done) {
+  const bool is_full = question->waiting.size() >= options_.max_waiting;
+  if (user != nullptr && (question->is_slow || is_full)) return *user;
+  if (is_full) return TooMany();
+  question->waiting.push_back(std::move(*done));
+  return std::nullopt;
+}
+
+void HordeLookup::LosePatience() {
+  News news;
+  while (NextSlow(&news)) {
+    for (const Callback& done : news.waiting) done(news.answer);
+    news.waiting.clear();
+  }
+}
+
+bool HordeLookup::NextSlow(News* news) {
+  MutexLock lock(&mutex_);
+  while (!stopping_) {
+    const absl::Duration left =
+        patience_.empty() ? absl::Hours(1) : patience_.front().end - MonotonicClock().TimeNow();
+    if (left > absl::ZeroDuration()) {
+      changed_.WaitFor(&mutex_, left);
+      continue;
+    }
+    const Patience over = patience_.front();
+    patience_.pop_front();
+    const auto asked = questions_.find(over.key);
+    if (asked == questions_.end() || asked->second.number != over.number) continue;
+    const HordeUser* const user = cache_.UserInGrace(over.key, clock_.TimeNow());
+    if (user == nullptr) continue;
+    asked->second.is_slow = true;
+    news->waiting.swap(asked->second.waiting);
+    news->answer = *user;
+    return true;
+  }
+  return false;
 }
 
 void HordeLookup::Send(const Sha256Digest& digest, absl::string_view key) {
@@ -82,14 +141,14 @@ void HordeLookup::Answered(const Sha256Digest& digest,
         is_answer ? "auth.horde_answers_again" : "auth.horde_does_not_answer",
         {{"error", std::string(answer.status().message())}});
   }
-  Waiting waiting;
+  std::vector<Callback> waiting;
   {
     const absl::Time now = clock_.TimeNow();
     MutexLock lock(&mutex_);
     answer = cache_.Keep(digest, std::move(answer), now);
     const auto asked = questions_.find(digest);
     if (asked != questions_.end()) {
-      waiting = std::move(asked->second);
+      waiting = std::move(asked->second.waiting);
       questions_.erase(asked);
     }
   }

@@ -2,10 +2,13 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -21,6 +24,10 @@ namespace modelref {
 // Asks AI-Horde who holds an API key: GET <url>v2/find_user with the key in the header "apikey".
 // Answers are kept (HordeCache); calls that come with the same key meanwhile wait for one question.
 // Keys are sent, and kept nowhere but in the question. Thread-safe.
+//
+// Who is in grace (HordeCache) does not wait long: when AI-Horde has not answered within
+// `patience`, failed to answer about this user a moment ago, or cannot be asked, the user is
+// served, and what AI-Horde says in the end counts from then on.
 class HordeLookup {
  public:
   struct Options {
@@ -28,6 +35,8 @@ class HordeLookup {
     absl::Duration timeout = absl::Seconds(10);
     HordeCache::Options cache;
     size_t max_questions = 128;  // Under way at once; one more is IDENTITY_UNAVAILABLE.
+    size_t max_waiting = 32;     // For one question; one more is IDENTITY_UNAVAILABLE.
+    absl::Duration patience = absl::Seconds(1);  // Real time, of users in grace.
   };
   struct Stats {
     uint64_t questions = 0;
@@ -36,7 +45,7 @@ class HordeLookup {
     bool answering = true;  // The newest answer was one.
   };
   using Answer = HordeCache::Answer;
-  // Called once: on the HTTP client's thread, or before Ask() returns.
+  // Called once: on a thread of the lookup, or before Ask() returns.
   using Callback = std::function<void(const Answer&)>;
 
   // `clock` must outlive it.
@@ -51,8 +60,30 @@ class HordeLookup {
   Stats stats() const;
 
  private:
-  using Waiting = std::vector<Callback>;
+  struct Question {
+    uint64_t number = 0;
+    bool is_slow = false;  // Its time of patience is over.
+    std::vector<Callback> waiting;
+  };
+  struct Patience {
+    Sha256Digest key;
+    uint64_t number;  // Of the question.
+    absl::Time end;   // By the monotonic clock.
+  };
+  // Whom to tell what.
+  struct News {
+    std::vector<Callback> waiting;
+    Answer answer;
+  };
 
+  // What is to be said at once; none: `done` waits for the answer. Sets `send` when AI-Horde has to
+  // be asked now.
+  std::optional<Answer> Join(const Sha256Digest& digest, Callback* done, bool* send);
+  std::optional<Answer> JoinQuestionLocked(Question* question, const HordeUser* user,
+                                           Callback* done) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LosePatience();
+  // Waits for the next question whose time of patience is over. False: stop.
+  bool NextSlow(News* news);
   void Send(const Sha256Digest& digest, absl::string_view key);
   void Answered(const Sha256Digest& digest, const absl::StatusOr<HttpResponse>& response);
 
@@ -60,12 +91,17 @@ class HordeLookup {
   Clock& clock_;
   mutable Mutex mutex_;
   HordeCache cache_ ABSL_GUARDED_BY(mutex_);
-  std::map<Sha256Digest, Waiting> questions_ ABSL_GUARDED_BY(mutex_);
+  std::map<Sha256Digest, Question> questions_ ABSL_GUARDED_BY(mutex_);
+  uint64_t numbered_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::deque<Patience> patience_ ABSL_GUARDED_BY(mutex_);  // By their ends.
+  CondVar changed_;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::atomic<uint64_t> asked_{0};
   std::atomic<uint64_t> failures_{0};
   std::atomic<bool> answering_{true};
-  // Last: its thread calls Answered().
+  // Last: their threads call what is above.
   const std::unique_ptr<HttpClient> http_;
+  std::thread impatient_;
 };
 
 // What an answer of AI-Horde's find_user means:

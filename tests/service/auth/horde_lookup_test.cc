@@ -143,6 +143,111 @@ TEST_F(HordeLookupTest, AUserWhoWasKnownIsServedWhileHordeIsDown) {
   EXPECT_THAT(Ask(*lookup, kKey), HasReason("IDENTITY_UNAVAILABLE"));
 }
 
+// A server that knows everybody until it hangs.
+class HangingHordeTest : public HordeLookupTest {
+ protected:
+  // Has a lookup that knows users of `count` keys, whose answers are over and that are in grace.
+  void Know(int count, HordeLookup::Options options = {}) {
+    options.url = server_.url();
+    lookup_ = std::make_unique<HordeLookup>(std::move(options), clock_);
+    for (int i = 0; i < count; ++i) ASSERT_THAT(Ask(*lookup_, absl::StrCat("key", i)), IsOk());
+    clock_.Advance(absl::Seconds(90));
+  }
+  std::vector<std::future<Answer>> AskForAll(int count) {
+    std::vector<std::future<Answer>> answers;
+    for (int i = 0; i < count; ++i) {
+      auto done = std::make_shared<std::promise<Answer>>();
+      answers.push_back(done->get_future());
+      lookup_->Ask(absl::StrCat("key", i),
+                   [done](const Answer& answer) { done->set_value(answer); });
+    }
+    return answers;
+  }
+  static bool IsReady(const std::future<Answer>& answer) {
+    return answer.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+  }
+
+  std::atomic<bool> hangs_{false};
+  const FakeHttpServer server_{[this](const std::string&) {
+    return hangs_ ? HttpReply{.hold = true} : HttpAnswer(200, R"({"username":"Ann#7"})");
+  }};
+  std::unique_ptr<HordeLookup> lookup_;
+};
+
+TEST_F(HangingHordeTest, UsersInGraceAreServedAfterASecondAndThenAtOnce) {
+  constexpr int kUsers = 200;  // More than there may be questions.
+  Know(kUsers, {.timeout = absl::Minutes(2)});
+  hangs_ = true;
+  const absl::Time began = RealClock().TimeNow();
+  std::vector<std::future<Answer>> first = AskForAll(kUsers);
+  for (auto& answer : first) EXPECT_THAT(answer.get(), IsOk());
+  const absl::Duration took = RealClock().TimeNow() - began;
+  EXPECT_GE(took, absl::Milliseconds(900)) << "who can be asked about is asked about";
+  EXPECT_LT(took, absl::Seconds(10)) << "the time-out is much longer";
+  for (auto& answer : AskForAll(kUsers)) {
+    ASSERT_TRUE(IsReady(answer));
+    EXPECT_THAT(answer.get(), IsOk());
+  }
+  EXPECT_EQ(lookup_->stats().questions, kUsers + HordeLookup::Options().max_questions);
+  clock_.Advance(absl::Minutes(5));
+  std::vector<std::future<Answer>> late = AskForAll(1);
+  EXPECT_FALSE(IsReady(late[0])) << "grace is over";
+}
+
+TEST_F(HangingHordeTest, WhoseLastQuestionFailedIsServedAtOnceAndAskedAboutAgain) {
+  Know(1, {.timeout = absl::Milliseconds(50)});
+  hangs_ = true;
+  EXPECT_THAT(Ask(*lookup_, "key0"), IsOk());
+  clock_.Advance(absl::Seconds(2));
+  const uint64_t asked = lookup_->stats().questions;
+  EXPECT_EQ(lookup_->Find("key0"), std::nullopt);
+  std::vector<std::future<Answer>> answers = AskForAll(1);
+  ASSERT_TRUE(IsReady(answers[0]));
+  EXPECT_THAT(answers[0].get(), IsOk());
+  EXPECT_EQ(lookup_->stats().questions, asked + 1);
+}
+
+TEST_F(HordeLookupTest, TheAnswerBehindGraceCounts) {
+  std::promise<void> open;
+  const std::shared_future<void> opened = open.get_future().share();
+  std::atomic<bool> hangs{false};
+  const FakeHttpServer server([&](const std::string& head) {
+    if (!hangs) return Known(head);
+    opened.wait();
+    return HttpAnswer(404, R"({"message":"No user matching"})");
+  });
+  HordeLookup::Options options;
+  options.url = absl::StrCat(server.url(), "api/");
+  options.patience = absl::Milliseconds(50);
+  HordeLookup lookup(std::move(options), clock_);
+  ASSERT_THAT(Ask(lookup, kKey), IsOk());
+  clock_.Advance(absl::Seconds(90));
+  hangs = true;
+  EXPECT_THAT(Ask(lookup, kKey), IsOk());
+  open.set_value();
+  while (!lookup.Find(kKey).has_value()) Pause(absl::Milliseconds(1));
+  EXPECT_THAT(*lookup.Find(kKey), HasReason("CREDENTIAL_INVALID"));
+}
+
+TEST_F(HordeLookupTest, OnlySoManyWaitForOneQuestion) {
+  const FakeHttpServer server([](const std::string&) { return HttpReply{.hold = true}; });
+  HordeLookup::Options options;
+  options.url = server.url();
+  options.max_waiting = 2;
+  auto lookup = std::make_unique<HordeLookup>(std::move(options), clock_);
+  std::atomic<int> refused{0};
+  for (int i = 0; i < 5; ++i) {
+    lookup->Ask(kKey, [&refused](const Answer& answer) {
+      EXPECT_THAT(answer, HasReason("IDENTITY_UNAVAILABLE"));
+      ++refused;
+    });
+  }
+  EXPECT_EQ(refused, 3);
+  EXPECT_EQ(lookup->stats().questions, 1u);
+  lookup.reset();
+  EXPECT_EQ(refused, 5);
+}
+
 TEST_F(HordeLookupTest, OnlySoManyQuestionsAreOnTheirWay) {
   const FakeHttpServer server([](const std::string&) { return HttpReply{.hold = true}; });
   HordeLookup::Options options;
