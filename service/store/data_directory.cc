@@ -91,7 +91,7 @@ absl::Status DataDirectory::Build() {
     return sync_->ImportDisplaced(key, path);
   };
   importer.alone = [this](const std::function<void()>& work) {
-    sync_->WhileNothingIsImported(work);
+    return sync_->WhileNothingIsImported(work);
   };
   audit_ = std::make_unique<AuditProjection>(AuditRoot(), options_.audit);
   const auto metadata_path = [this](const DocumentKey& key) { return MetadataPath(key); };

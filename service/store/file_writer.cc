@@ -202,6 +202,23 @@ absl::StatusOr<FileVersion> FileWriter::Exchange(const DocumentKey& key, const s
   return exchange.version;
 }
 
+absl::StatusOr<FileVersion> FileWriter::ExchangeAlone(const DocumentKey& key,
+                                                      const KnownFile& known,
+                                                      const std::string& path,
+                                                      const RenderedFile& file, uint64_t revision) {
+  absl::StatusOr<FileVersion> exchanged;
+  const auto exchange = [&] {
+    exchanged = IsStill(known) ? Exchange(key, path, file, revision)
+                               : absl::AbortedError("an edit was imported meanwhile");
+  };
+  if (alone_ != nullptr) {
+    RETURN_IF_ERROR(alone_(exchange));
+  } else {
+    exchange();
+  }
+  return exchanged;
+}
+
 absl::Status FileWriter::NoteIntent(int64_t document, const FileIntent& intent) {
   TransactionRequest request;
   request.caller = kCaller;
@@ -227,14 +244,7 @@ absl::Status FileWriter::Write(const DocumentKey& key) {
     if (known.file.has_value()) displaced_.NoteOurs(key, known.file->sha256);
     displaced_.NoteOurs(key, digest.sha256);
     RETURN_IF_ERROR(NoteIntent(known.document, {state->mod_revision, digest.sha256}));
-    absl::StatusOr<FileVersion> exchanged;
-    const auto exchange = [&] {
-      exchanged = IsStill(known) ? Exchange(key, path, file, root->revision)
-                                 : absl::AbortedError("an edit was imported meanwhile");
-    };
-    alone_ != nullptr ? alone_(exchange) : exchange();
-    RETURN_IF_ERROR(exchanged.status());
-    version = *exchanged;
+    ASSIGN_OR_RETURN(version, ExchangeAlone(key, known, path, file, root->revision));
     MutexLock lock(&mutex_);
     ++statistics_.rewrites;
     statistics_.displaced = displaced_.foreign_count();

@@ -47,8 +47,8 @@ class FileWriter {
     uint64_t waiting = 0;    // Documents whose file is older than the document now.
   };
 
-  // Runs its argument while nobody imports files in their places.
-  using Alone = std::function<void(const std::function<void()>&)>;
+  // Runs its argument while nobody imports files in their places; an error when it could not.
+  using Alone = std::function<absl::Status(const std::function<void()>&)>;
 
   // What others wrote is kept in the folder `held` of the store's directory and given to
   // `importer`, before a newer file is imported: `alone` sees to that, and may be empty. All must
@@ -90,6 +90,10 @@ class FileWriter {
   // Returns the version of the file.
   absl::StatusOr<FileVersion> Exchange(const DocumentKey& key, const std::string& path,
                                        const RenderedFile& file, uint64_t revision);
+  // The same while nobody imports. ABORTED when something was imported from the file since `known`.
+  absl::StatusOr<FileVersion> ExchangeAlone(const DocumentKey& key, const KnownFile& known,
+                                            const std::string& path, const RenderedFile& file,
+                                            uint64_t revision);
   absl::StatusOr<RenderedFile> Render(const DocumentState& state, const std::string& path) const;
   // Writes down what stands in place now.
   absl::Status Record(const DocumentKey& key, int64_t document, const FileState& file,

@@ -64,16 +64,29 @@ SourceImporter::SourceImporter(Store& store, Clock& clock, Options options)
       options_(std::move(options)),
       held_(store, options_.held_folder) {}
 
-void SourceImporter::Offer(const DocumentKey& key, const absl::StatusOr<SnapshotPtr>& fetched,
+bool SourceImporter::Offer(const DocumentKey& key, const absl::StatusOr<SnapshotPtr>& fetched,
                            const std::string& caller) {
   const RootPtr root = store_.root();
   const DocumentState* state = root->Find(key);
-  if (state == nullptr) return;
-  if (fetched.ok()) {
-    OfferContent(*state, *fetched, caller);
-  } else {
-    OfferError(*state, fetched.status());
-  }
+  if (state == nullptr) return true;
+  if (fetched.ok()) return OfferContent(*state, *fetched, caller);
+  OfferError(*state, fetched.status());
+  return true;
+}
+
+absl::Status SourceImporter::Take(const DocumentKey& key, const SnapshotPtr& snapshot,
+                                  const std::string& caller) {
+  if (store_.root()->Find(key) == nullptr) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const ImportOutcome outcome, Commit(InPlace(key, snapshot), caller));
+  if (outcome.is_superseded) return absl::AbortedError("the file changed while it was imported");
+  ReportOverruled(key, outcome.overruled);
+  return absl::OkStatus();
+}
+
+FileImport SourceImporter::InPlace(const DocumentKey& key, const SnapshotPtr& snapshot) const {
+  FileImport import{key, snapshot, true, std::nullopt, options_.recent, options_.held_removals, ""};
+  if (options_.path_of) import.path = options_.path_of(key);
+  return import;
 }
 
 absl::StatusOr<ImportOutcome> SourceImporter::Commit(const FileImport& import,
@@ -89,22 +102,22 @@ absl::StatusOr<ImportOutcome> SourceImporter::Commit(const FileImport& import,
   return std::move(*outcome);
 }
 
-void SourceImporter::OfferContent(const DocumentState& state, const SnapshotPtr& snapshot,
+bool SourceImporter::OfferContent(const DocumentState& state, const SnapshotPtr& snapshot,
                                   const std::string& caller) {
-  absl::StatusOr<ImportOutcome> outcome = Commit(
-      {state.key, snapshot, true, std::nullopt, options_.recent, options_.held_removals}, caller);
+  absl::StatusOr<ImportOutcome> outcome = Commit(InPlace(state.key, snapshot), caller);
   if (!outcome.ok()) {
     Tell(state.key, FreshnessCause::kRefreshFailed, std::string(outcome.status().message()));
-    return;
+    return true;
   }
+  if (outcome->is_superseded) return false;
   if (outcome->objection == FreshnessCause::kEditHeld) {
     HoldEdit(state.key, *std::move(outcome));
-    return;
+    return true;
   }
   if (outcome->objection != FreshnessCause::kNone) {
     Tell(state.key, outcome->objection, outcome->edit.detail);
     NoteDamage(state.key, std::move(outcome->edit), std::move(outcome->held_changes));
-    return;
+    return true;
   }
   ReportProblems(state, *snapshot);
   ReportOverruled(state.key, outcome->overruled);
@@ -114,6 +127,7 @@ void SourceImporter::OfferContent(const DocumentState& state, const SnapshotPtr&
     Log(LogLevel::kInfo, "store.edit_imported",
         {{"document", state.key.ToString()}, {"revision", absl::StrCat(revision)}});
   }
+  return true;
 }
 
 absl::Status SourceImporter::OfferDisplaced(const DocumentKey& key,
@@ -127,7 +141,7 @@ absl::Status SourceImporter::OfferDisplaced(const DocumentKey& key,
   std::vector<HeldChange> changes;
   if (content.ok()) {
     ASSIGN_OR_RETURN(ImportOutcome outcome, Commit({key, *content, false, ShownRevision(path),
-                                                    options_.recent, options_.held_removals},
+                                                    options_.recent, options_.held_removals, ""},
                                                    caller));
     if (outcome.objection == FreshnessCause::kNone) {
       ReportProblems(*state, **content);
@@ -250,54 +264,6 @@ void SourceImporter::UpdateHeld() {
       store_.SetFreshness(key, FreshnessCause::kNone, "");
     }
   }
-}
-
-// --- Damage --------------------------------------------------------------------------------------
-
-std::string SourceImporter::StateOfFile(const DocumentKey& key) const {
-  const absl::StatusOr<FileVersion> version =
-      StatFile(options_.path_of ? options_.path_of(key) : "");
-  return version.ok() ? ToString(*version) : std::string(version.status().message());
-}
-
-std::vector<DocumentKey> SourceImporter::LastingDamage() const {
-  const absl::Time now = clock_.TimeNow();
-  std::vector<DocumentKey> lasting;
-  MutexLock lock(&mutex_);
-  for (const auto& [key, damage] : damaged_) {
-    if (!damage.is_put_aside && now - damage.since >= options_.damage_grace) lasting.push_back(key);
-  }
-  return lasting;
-}
-
-bool SourceImporter::HasLasted(const DocumentKey& key) {
-  const std::string state = StateOfFile(key);
-  const absl::Time now = clock_.TimeNow();
-  MutexLock lock(&mutex_);
-  Damage& damage = damaged_[key];
-  if (damage.state != state) damage = {state, now, false};
-  return !damage.is_put_aside && now - damage.since >= options_.damage_grace;
-}
-
-void SourceImporter::NoteDamage(const DocumentKey& key, HeldEdit edit,
-                                std::vector<HeldChange> changes) {
-  if (!held_.can_keep() || !HasLasted(key)) return;
-  const absl::StatusOr<HeldEdit> held =
-      held_.Keep(options_.path_of(key), std::move(edit), std::move(changes), clock_.TimeNow());
-  if (!held.ok() && !absl::IsNotFound(held.status())) {
-    Log(LogLevel::kWarning, "store.damage_not_kept",
-        {{"document", key.ToString()}, {"error", std::string(held.status().message())}});
-    return;
-  }
-  Log(LogLevel::kInfo, "store.damage_put_aside",
-      {{"document", key.ToString()},
-       {"kept", held.ok() ? held->id : "nothing was there"},
-       {"effect", options_.restore ? "the file is restored" : "the file stays as it is"}});
-  {
-    MutexLock lock(&mutex_);
-    damaged_[key].is_put_aside = true;
-  }
-  if (options_.restore) options_.restore(key);
 }
 
 }  // namespace modelref

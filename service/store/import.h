@@ -44,12 +44,17 @@ class SourceImporter {
   //                    that is held back or taken for damage leaves what was committed, stale.
   //   NOT_FOUND        damage when the document had content, otherwise nothing.
   //   any other error  what was committed stays, stale; with nothing, reads answer the error.
-  // Every change of this state is logged once.
-  void Offer(const DocumentKey& key, const absl::StatusOr<SnapshotPtr>& fetched,
+  // Every change of this state is logged once. False: another file stands there by now; nothing was
+  // done, and it is to be read again.
+  bool Offer(const DocumentKey& key, const absl::StatusOr<SnapshotPtr>& fetched,
              const std::string& caller);
-  // The same for the content of a file that a rewrite displaced, which is at `path` now, best still
-  // under the name that the exchange gave it: that tells which edits are newer. OK also when it
-  // waits for an operator; otherwise an error of the store.
+  // Commits content as Offer does, and tells and keeps nothing besides: for a process that does not
+  // follow the files. What is held back or taken for damage is left to the process that does.
+  //   ABORTED  another file stands there by now: to be read again; otherwise as Store::Commit.
+  absl::Status Take(const DocumentKey& key, const SnapshotPtr& snapshot, const std::string& caller);
+  // As Offer, for the content of a file that a rewrite displaced, which is at `path` now, best
+  // still under the name that the exchange gave it: that tells which edits are newer. OK also when
+  // it waits for an operator; otherwise an error of the store.
   absl::Status OfferDisplaced(const DocumentKey& key, const absl::StatusOr<SnapshotPtr>& content,
                               const std::string& path, const std::string& caller);
   // The file of `key` is what the store last wrote or imported there.
@@ -69,7 +74,8 @@ class SourceImporter {
   };
 
   absl::StatusOr<ImportOutcome> Commit(const FileImport& import, const std::string& caller);
-  void OfferContent(const DocumentState& state, const SnapshotPtr& snapshot,
+  FileImport InPlace(const DocumentKey& key, const SnapshotPtr& snapshot) const;
+  bool OfferContent(const DocumentState& state, const SnapshotPtr& snapshot,
                     const std::string& caller);
   void OfferError(const DocumentState& state, const absl::Status& error);
   // Tells that the document is stale for that reason.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "backends/base/durable_file.h"
 #include "backends/base/status_macros.h"
 #include "service/store/file_base.h"
 #include "service/store/recent_commits.h"
@@ -103,6 +104,14 @@ DocumentEdit EditOf(const DocumentState& state, const Snapshot& snapshot, FileEd
   return document;
 }
 
+// Whether the file in place is another one than was read: the base may be that of the newer one.
+bool IsSuperseded(const FileImport& import) {
+  const std::string& read = import.snapshot->version;
+  if (!import.is_in_place || import.path.empty() || read.empty()) return false;
+  const absl::StatusOr<FileVersion> now = StatFile(import.path);
+  return !now.ok() || ToString(*now) != read;
+}
+
 // The revision of the document that the file shows once the transaction is done.
 uint64_t ShownRevision(const TransactionContext& context, const DocumentState& state,
                        const FileEdit& edit) {
@@ -117,6 +126,8 @@ uint64_t ShownRevision(const TransactionContext& context, const DocumentState& s
 absl::Status ImportFile(TransactionContext& context, const FileImport& import,
                         ImportOutcome* outcome) {
   *outcome = ImportOutcome();
+  outcome->is_superseded = IsSuperseded(import);
+  if (outcome->is_superseded) return absl::OkStatus();
   const Snapshot& snapshot = *import.snapshot;
   Database& database = context.database();
   const DocumentState* state = context.base().Find(import.key);

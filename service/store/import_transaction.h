@@ -32,11 +32,15 @@ struct FileImport {
   // file.
   absl::Duration recent = absl::Minutes(15);
   HeldRemovals held_removals;
+  // Where the file is, in its place. Empty: nobody asks whether it is still the one that was read.
+  std::string path;
 };
 
 struct ImportOutcome {
   // Why the edit was not taken: kRefreshFailed damage, kEditHeld it waits; kNone it was.
   FreshnessCause objection = FreshnessCause::kNone;
+  // Another file stands there by now: nothing was done, and it is to be read again.
+  bool is_superseded = false;
   // What it would do, when it was not taken, without id.
   HeldEdit edit;
   std::vector<HeldChange> held_changes;

@@ -14,6 +14,16 @@ namespace {
 constexpr char kAdoptCaller[] = "external:adopt";
 constexpr char kFileCaller[] = "external:file";
 
+// For another process that imports a file or exchanges one, which may wait for an editor.
+constexpr absl::Duration kPatience = absl::Seconds(10);
+// How often a file is read again that another one has replaced when it is to be committed.
+constexpr int kReadings = 5;
+
+std::string TurnPath(const Store& store) {
+  const std::string& directory = store.options().directory;
+  return directory.empty() ? "" : directory + kImportLockFile;
+}
+
 }  // namespace
 
 SourceSync::SourceSync(Store& store, Backends& backends, std::vector<DocumentKey> keys,
@@ -26,8 +36,10 @@ SourceSync::SourceSync(Store& store, Backends& backends, std::vector<DocumentKey
       watcher_(WatcherOptions(), *backends.file_paths, *backends.versions, clock,
                [this](const DocumentKey& key, FileWatcher::Cause cause) {
                  Import(key, kFileCaller, cause);
-               }) {
+               }),
+      turn_(TurnPath(store)) {
   backends_.cache->RegisterInvalidationCallback([this](const DocumentKey& key, StaleCause cause) {
+    if (!follows_) return;
     if (cause == StaleCause::kMarked) store_.SetFreshness(key, FreshnessCause::kMarked, "");
     if (cause == StaleCause::kTtl) store_.SetFreshness(key, FreshnessCause::kTtl, "");
   });
@@ -39,7 +51,9 @@ SourceImporter::Options SourceSync::ImporterOptions() const {
   SourceImporter::Options importer;
   const std::string& directory = store_.options().directory;
   if (!directory.empty()) importer.held_folder = directory + "/held";
-  importer.path_of = [this](const DocumentKey& key) { return backends_.file_paths->PathOf(key); };
+  if (backends_.file_paths) {
+    importer.path_of = [this](const DocumentKey& key) { return backends_.file_paths->PathOf(key); };
+  }
   importer.restore = options_.restore;
   importer.damage_grace = options_.damage_grace;
   importer.recent = options_.recent;
@@ -57,13 +71,17 @@ FileWatcher::Options SourceSync::WatcherOptions() {
 }
 
 absl::Status SourceSync::Start() {
+  follows_ = true;
   watcher_.TakeBaseline();
   for (const DocumentKey& key : keys_) Import(key, kAdoptCaller, FileWatcher::Cause::kVersion);
   importer_.UpdateHeld();
   return watcher_.Start();
 }
 
-void SourceSync::Stop() { watcher_.Stop(); }
+void SourceSync::Stop() {
+  watcher_.Stop();
+  follows_ = false;
+}
 
 bool SourceSync::IsKnownVersion(const DocumentKey& key) {
   const absl::StatusOr<std::string> version = backends_.versions->CurrentVersion(key);
@@ -90,7 +108,7 @@ bool SourceSync::HasKnownBytes(const DocumentKey& key) {
   bool is_start;
   {
     MutexLock lock(&mutex_);
-    is_start = last_status_.count(key) == 0;
+    is_start = judged_.count(key) == 0;
   }
   auto is_known = std::make_shared<bool>(false);
   TransactionRequest request;
@@ -116,30 +134,45 @@ bool SourceSync::HasKnownBytes(const DocumentKey& key) {
 
 void SourceSync::Import(const DocumentKey& key, const std::string& caller,
                         FileWatcher::Cause cause) {
-  MutexLock import_lock(&import_mutex_);
-  if (cause != FileWatcher::Cause::kRequested) ++file_checks_;
+  const bool is_requested = cause == FileWatcher::Cause::kRequested;
+  if (!is_requested) ++file_checks_;
   absl::Status status;
+  const absl::Status turn =
+      turn_.Run([&] { status = ImportInTurn(key, caller, cause); }, kPatience, is_requested);
+  status.Update(turn);
+  MutexLock lock(&mutex_);
+  last_status_[key] = status;
+  if (turn.ok()) judged_.insert(key);
+  if (!turn.ok() || absl::IsAborted(status)) again_.insert(key);
+}
+
+absl::Status SourceSync::ImportInTurn(const DocumentKey& key, const std::string& caller,
+                                      FileWatcher::Cause cause) {
   const bool by_version = cause == FileWatcher::Cause::kVersion;
   if (by_version && (IsKnownVersion(key) || HasKnownBytes(key))) {
     importer_.OfferUnchanged(key);
-  } else {
+    return absl::OkStatus();
+  }
+  for (int i = 0; i < kReadings; ++i) {
     const RootPtr root = store_.root();
     const DocumentState* state = root->Find(key);
     const bool is_first = state != nullptr && !state->known;
     const absl::StatusOr<SnapshotPtr> fetched =
         backends_.cache->Fetch(key, FetchMode::kBypassCaches);
-    importer_.Offer(key, fetched, is_first ? caller : kFileCaller);
-    status = fetched.status();
+    if (importer_.Offer(key, fetched, is_first ? caller : kFileCaller)) return fetched.status();
   }
-  MutexLock lock(&mutex_);
-  last_status_[key] = status;
+  return absl::AbortedError("the file keeps changing while it is imported");
 }
 
 void SourceSync::OnPoll() {
   importer_.UpdateHeld();
-  for (const DocumentKey& key : importer_.LastingDamage()) {
-    Import(key, kFileCaller, FileWatcher::Cause::kRequested);
+  std::set<DocumentKey> again;
+  {
+    MutexLock lock(&mutex_);
+    again.swap(again_);
   }
+  for (const DocumentKey& key : importer_.LastingDamage()) again.insert(key);
+  for (const DocumentKey& key : again) Import(key, kFileCaller, FileWatcher::Cause::kRequested);
 }
 
 absl::Status SourceSync::ImportDisplaced(const DocumentKey& key, const std::string& path) {
@@ -149,16 +182,23 @@ absl::Status SourceSync::ImportDisplaced(const DocumentKey& key, const std::stri
   return importer_.OfferDisplaced(key, ReadDocumentFile(path, form), path, kFileCaller);
 }
 
-void SourceSync::WhileNothingIsImported(const std::function<void()>& work) {
-  MutexLock lock(&import_mutex_);
-  work();
+absl::Status SourceSync::WhileNothingIsImported(const std::function<void()>& work) {
+  return turn_.Run(work, kPatience, /*is_polite=*/false);
 }
 
 absl::Status SourceSync::RefreshHere(const DocumentKey& key) {
-  MutexLock lock(&import_mutex_);
-  const absl::StatusOr<SnapshotPtr> fetched = backends_.cache->Fetch(key, FetchMode::kBypassCaches);
-  importer_.Offer(key, fetched, kFileCaller);
-  return fetched.status();
+  absl::Status status;
+  const auto read = [&]() -> absl::Status {
+    ASSIGN_OR_RETURN(const SnapshotPtr snapshot,
+                     backends_.cache->Fetch(key, FetchMode::kBypassCaches));
+    return importer_.Take(key, snapshot, kFileCaller);
+  };
+  const auto import = [&] {
+    status = read();
+    for (int i = 1; i < kReadings && absl::IsAborted(status); ++i) status = read();
+  };
+  RETURN_IF_ERROR(turn_.Run(import, kPatience, /*is_polite=*/true));
+  return status;
 }
 
 absl::Status SourceSync::Refresh(const DocumentKey& key) {

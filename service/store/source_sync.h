@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,13 +17,14 @@
 #include "backends/document_file.h"
 #include "service/store/file_watcher.h"
 #include "service/store/import.h"
+#include "service/store/import_turn.h"
 #include "service/store/store.h"
 
 namespace modelref {
 
 // Keeps a store equal to the files of its data directory: imports what they hold, then what
-// changes. All imports of files in their place run on one thread, so that an older state of a file
-// never follows a newer one. Thread-safe.
+// changes. Files in their place are imported in turn, by whichever process, so that an older state
+// of a file never follows a newer one. Thread-safe.
 class SourceSync {
  public:
   struct Options {
@@ -51,7 +53,8 @@ class SourceSync {
   // Reads the document's source through every cache and imports it; returns when that is done, with
   // the outcome of the reading. Blocks: not for an RPC thread.
   absl::Status Refresh(const DocumentKey& key);
-  // The same on the caller's thread, for a process that does not watch.
+  // The same on the caller's thread, for a process that does not watch: its watchers and readers
+  // are not told what is wrong with the file, nobody here would notice that it was mended.
   absl::Status RefreshHere(const DocumentKey& key);
   // Marks the document stale, which watchers are told, and imports it anew in the background.
   void MarkStale(const DocumentKey& key);
@@ -59,9 +62,10 @@ class SourceSync {
   // SourceImporter::OfferDisplaced.
   absl::Status ImportDisplaced(const DocumentKey& key, const std::string& path);
 
-  // Runs `work` while no file is read and imported in its place, so that what it displaces is older
-  // than what is imported afterwards. ImportDisplaced may be called from it, no other method.
-  void WhileNothingIsImported(const std::function<void()>& work) ABSL_LOCKS_EXCLUDED(import_mutex_);
+  // Runs `work` while no file is read and imported in its place, by any process, so that what it
+  // displaces is older than what is imported afterwards. ImportDisplaced may be called from it, no
+  // other method. Errors as ImportTurn::Run: `work` did not run.
+  absl::Status WhileNothingIsImported(const std::function<void()>& work);
 
   bool uses_inotify() const { return watcher_.uses_inotify(); }
   // How many times a file was looked at because something hinted at a change.
@@ -76,8 +80,11 @@ class SourceSync {
   // knows the new version afterwards.
   bool HasKnownBytes(const DocumentKey& key);
   void Import(const DocumentKey& key, const std::string& caller, FileWatcher::Cause cause)
-      ABSL_LOCKS_EXCLUDED(import_mutex_);
-  void OnPoll();
+      ABSL_LOCKS_EXCLUDED(mutex_);
+  // In its turn. The outcome of the reading; ABORTED when the file keeps changing.
+  absl::Status ImportInTurn(const DocumentKey& key, const std::string& caller,
+                            FileWatcher::Cause cause);
+  void OnPoll() ABSL_LOCKS_EXCLUDED(mutex_);
 
   Store& store_;
   Backends& backends_;
@@ -86,10 +93,13 @@ class SourceSync {
   SourceImporter importer_;
   FileWatcher watcher_;
   std::atomic<uint64_t> file_checks_{0};
+  std::atomic<bool> follows_{false};  // Between Start and Stop.
 
-  Mutex import_mutex_;  // From the look at a file until it is imported.
+  ImportTurn turn_;
   Mutex mutex_;
   std::map<DocumentKey, absl::Status> last_status_ ABSL_GUARDED_BY(mutex_);
+  std::set<DocumentKey> judged_ ABSL_GUARDED_BY(mutex_);  // At least once.
+  std::set<DocumentKey> again_ ABSL_GUARDED_BY(mutex_);   // To be read with the next poll.
 };
 
 }  // namespace modelref

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <thread>
 
@@ -27,6 +28,7 @@ using ::modelref::testing::HasReason;
 using ::modelref::testing::IsOk;
 using ::modelref::testing::kClip;
 using ::modelref::testing::Put;
+using ::modelref::testing::StatusIs;
 using ::modelref::testing::TempDir;
 
 class DataDirectoryTest : public ::testing::Test {
@@ -97,6 +99,72 @@ TEST_F(DataDirectoryTest, TwoMayBeOpenAndTheSecondTakesOver) {
       Soon([&] { return second->store().root()->Find(kClip)->document->Find("b") != nullptr; }));
 }
 
+// A process that does not follow the files reads one now and then: what it read is never older than
+// what the other has imported and written meanwhile.
+TEST_F(DataDirectoryTest, NoEditIsLostWhileAnotherProcessRefreshes) {
+  const auto holder = Open();
+  const auto other = Open();
+  ASSERT_GT(CommitTo(holder->store(), Edit(kClip, {Put("first", "1")})), 0u);
+  ASSERT_THAT(holder->projector()->Settle(), IsOk());
+  std::atomic<bool> stop = false;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 2; ++i) {
+    threads.emplace_back([&] {
+      while (!stop) EXPECT_THAT(other->Refresh(kClip), IsOk());
+    });
+  }
+  threads.emplace_back([&] {
+    for (int i = 0; !stop; ++i) {
+      CommitTo(other->store(), Edit(kClip, {Put(absl::StrCat("commit ", i), "1")}));
+      Pause(absl::Milliseconds(20));
+    }
+  });
+  constexpr int kEdits = 40;
+  for (int i = 0; i < kEdits; ++i) {
+    std::string text = dir_.Read("clip.json");
+    text.insert(text.rfind('}'), absl::StrCat(", \"by hand ", i, "\": {\"v\": \"1\"}"));
+    dir_.Write("clip.new", text);
+    std::filesystem::rename(dir_.PathOf("clip.new"), dir_.PathOf("clip.json"));
+    Pause(absl::Milliseconds(100));
+  }
+  stop = true;
+  for (std::thread& thread : threads) thread.join();
+  ASSERT_THAT(holder->projector()->Settle(), IsOk());
+  for (int i = 0; i < kEdits; ++i) {
+    const std::string name = absl::StrCat("by hand ", i);
+    EXPECT_TRUE(Soon([&] {
+      const RootPtr root = holder->store().root();
+      return root->Find(kClip)->document->Find(name) != nullptr;
+    })) << name;
+  }
+}
+
+// Nobody there would notice that the file was mended.
+TEST_F(DataDirectoryTest, WhoDoesNotFollowTheFilesTellsDamageToWhoAskedOnly) {
+  const auto holder = Open();
+  const auto other = Open();
+  ASSERT_GT(CommitTo(holder->store(), Edit(kClip, {Put("a", "1")})), 0u);
+  ASSERT_THAT(holder->projector()->Settle(), IsOk());
+  const auto is_stale = [](DataDirectory& data) {
+    return data.store().root()->Find(kClip)->freshness.stale();
+  };
+  ASSERT_TRUE(Soon([&] { return other->store().root()->Find(kClip)->known; }));
+  const std::string good = dir_.Read("clip.json");
+  dir_.Write("clip.json", good.substr(0, 5));
+  EXPECT_THAT(other->Refresh(kClip), StatusIs(absl::StatusCode::kDataLoss));
+  other->MarkStale(kClip);
+  EXPECT_THAT(other->Refresh(kClip), StatusIs(absl::StatusCode::kDataLoss));
+  EXPECT_FALSE(is_stale(*other));
+  EXPECT_TRUE(Soon([&] { return is_stale(*holder); })) << "it follows them";
+  dir_.Write("clip.json", good);
+  EXPECT_TRUE(Soon([&] { return !is_stale(*holder); }));
+  EXPECT_THAT(other->Refresh(kClip), IsOk());
+  other->MarkStale(kClip);
+  executor_.Shutdown();  // It is done by then.
+  EXPECT_FALSE(is_stale(*other));
+  EXPECT_EQ(other->store().root()->Find(kClip)->document->ToJson(), R"({"a":{"v":"1"}})");
+}
+
 // Legacy files keep their bytes after an edit: what was last written there is not what stands
 // there.
 TEST_F(DataDirectoryTest, AnEditThatIsTakenBackInTheEditorIsAnEdit) {
@@ -154,7 +222,7 @@ TEST_F(DataDirectoryTest, BytesThatAreAboutToBeRecordedAreNotParsedAndOthersAre)
     dir_.Write("clip.new", bytes);
     std::filesystem::rename(dir_.PathOf("clip.new"), dir_.PathOf("clip.json"));
     EXPECT_TRUE(Soon([&] { return data->sync().file_checks() > checks; }));
-    data->sync().WhileNothingIsImported([] {});
+    EXPECT_THAT(data->sync().WhileNothingIsImported([] {}), IsOk());
   };
   const std::string ours = R"({"a": {"v": "2"}})";
   TransactionRequest request;

@@ -169,6 +169,28 @@ TEST_F(HeldImportTest, TheFileStateTellsWhetherTheFileShowsTheDocument) {
   EXPECT_EQ(File().revision, 0u) << "a v2 file is brought into our form";
 }
 
+// As when another process imported the file, and rewrote it, between reading and commit.
+TEST_F(HeldImportTest, AFileThatWasReplacedSinceItWasReadChangesNothing) {
+  Write(R"({"a":{"v":"1"}})");
+  const absl::StatusOr<SnapshotPtr> old = ReadDocumentFile(PathOf(), {Format::kV2, false});
+  ASSERT_THAT(old, IsOk());
+  Write(R"({"a":{"v":"1"},"by hand":{"v":"1"}})");
+  const FileState file = File();
+  const uint64_t revision = store_->root()->revision;
+  EXPECT_FALSE(importer_->Offer(kClip, old, kFile));
+  EXPECT_TRUE(absl::IsAborted(importer_->Take(kClip, *old, kFile)));
+  EXPECT_EQ(Json(), R"({"a":{"v":"1"},"by hand":{"v":"1"}})");
+  EXPECT_EQ(store_->root()->revision, revision);
+  EXPECT_EQ(File().sha256, file.sha256);
+  fs::remove(PathOf());
+  EXPECT_FALSE(importer_->Offer(kClip, old, kFile)) << "there is none to import";
+  EXPECT_EQ(store_->root()->revision, revision);
+  ASSERT_THAT(WriteFileDurably(PathOf(), R"({"a":{"v":"2"}})"), IsOk());
+  EXPECT_THAT(importer_->Take(kClip, *ReadDocumentFile(PathOf(), {Format::kV2, false}), kFile),
+              IsOk());
+  EXPECT_EQ(Json(), R"({"a":{"v":"2"}})");
+}
+
 // --- Waiting edits
 // --------------------------------------------------------------------------------
 
