@@ -21,20 +21,35 @@ size_t CountDeletes(const std::vector<RecordChange>& changes) {
   return count;
 }
 
+// Names that the file does not have and that stay all the same: committed a short while ago.
+std::set<std::string> MissingRecent(const Document& committed, const Snapshot& snapshot,
+                                    const std::vector<RecordChange>& changes) {
+  std::set<std::string> missing;
+  committed.ForEach([&](const Entry& entry) {
+    const std::string& name = entry.record->name;
+    if (snapshot.document->Find(name) == nullptr) missing.insert(name);
+  });
+  for (const RecordChange& change : changes) missing.erase(change.name);
+  for (const RecordProblem& problem : snapshot.problems) missing.erase(problem.name);
+  return missing;
+}
+
 // True when the edit only removes, and exactly the last models that the file had: how a table that
 // was cut short looks.
 bool LosesOnlyTheTail(const Document& document, const RecordEtags& base,
-                      const std::vector<RecordChange>& changes) {
+                      const std::vector<RecordChange>& changes,
+                      const std::set<std::string>& missing_recent) {
   const size_t deletes = CountDeletes(changes);
   if (deletes == 0 || deletes != changes.size()) return false;
-  std::set<std::string> removed;
+  std::set<std::string> removed = missing_recent;
   for (const RecordChange& change : changes) removed.insert(change.name);
   bool only_tail = true;
   size_t found = 0;
   document.ForEach([&](const Entry& entry) {
+    if (base.count(entry.record->name) == 0) return;
     if (removed.count(entry.record->name) > 0) {
       ++found;
-    } else if (found > 0 && base.count(entry.record->name) > 0) {
+    } else if (found > 0) {
       only_tail = false;
     }
   });
@@ -45,19 +60,28 @@ bool LosesOnlyTheTail(const Document& document, const RecordEtags& base,
 void Object(const DocumentState& state, const Snapshot& snapshot, const RecordEtags& base,
             const std::vector<RecordChange>& changes, const HeldRemovals& held,
             ImportOutcome* outcome) {
+  const std::set<std::string> missing_recent = MissingRecent(*state.document, snapshot, changes);
   const size_t deletes = CountDeletes(changes);
   const size_t count = state.document->record_count();
+  // An editor may have had the file open for longer. What stays anyway must not make a removal of
+  // the others look small.
+  const size_t removable = count - missing_recent.size();
   if (state.known && !snapshot.suspicion.empty()) {
     outcome->objection = FreshnessCause::kRefreshFailed;
     outcome->edit.detail = snapshot.suspicion;
-  } else if (snapshot.is_table && LosesOnlyTheTail(*state.document, base, changes)) {
+  } else if (snapshot.is_table &&
+             LosesOnlyTheTail(*state.document, base, changes, missing_recent)) {
     outcome->objection = FreshnessCause::kRefreshFailed;
     outcome->edit.detail = absl::StrCat("the last ", deletes,
                                         " entries are gone and nothing else changed, as in a file "
                                         "that was cut short");
-  } else if (count >= held.min_models && deletes * 100 > count * held.percent) {
+  } else if (count >= held.min_models && deletes * 100 > removable * held.percent) {
     outcome->objection = FreshnessCause::kEditHeld;
-    outcome->edit.detail = absl::StrCat("the edit removes ", deletes, " of ", count, " models");
+    outcome->edit.detail = absl::StrCat("the edit removes ", deletes, " of ", removable, " models");
+    if (!missing_recent.empty()) {
+      absl::StrAppend(&outcome->edit.detail, ", and lacks ", missing_recent.size(),
+                      " that were committed a short while ago");
+    }
   }
   if (outcome->objection == FreshnessCause::kNone) return;
   HeldEdit& edit = outcome->edit;

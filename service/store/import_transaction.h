@@ -17,7 +17,9 @@ namespace modelref {
 
 // Which edits wait for an operator.
 struct HeldRemovals {
-  size_t percent = 50;     // Those that remove more of the models than this,
+  // Those that remove more of the models than this, beside those that stay because they were
+  // committed a short while ago,
+  size_t percent = 50;
   size_t min_models = 10;  // of a document that has that many.
 };
 

@@ -31,6 +31,7 @@ using ::modelref::testing::kClip;
 using ::modelref::testing::kLegacyClip;
 using ::modelref::testing::NamesOf;
 using ::modelref::testing::Put;
+using ::modelref::testing::PutMany;
 using ::modelref::testing::RecordJson;
 using ::modelref::testing::Remove;
 using ::modelref::testing::TempDir;
@@ -215,6 +216,37 @@ TEST_F(HeldImportTest, ARemovalOfMoreThanHalfIsKeptAndTheFileIsRestored) {
   EXPECT_EQ(Held(held), edit);
   EXPECT_THAT(State().freshness.detail, HasSubstr(held.id));
   EXPECT_THAT(restored_, ElementsAre(kClip));
+}
+
+TEST_F(HeldImportTest, RecentCommitsDoNotMakeARemovalLookSmall) {
+  Write(DocumentJson(Names(1, 10)));
+  CommitTo(*store_, Edit(kClip, PutMany(20, "1")));
+  Write(Json());  // As a rewrite would leave it.
+  Write(DocumentJson(Names(1, 2)));
+  EXPECT_EQ(State().document->record_count(), 30u);
+  EXPECT_EQ(State().freshness.cause, FreshnessCause::kEditHeld);
+  ASSERT_THAT(Waiting(), SizeIs(1));
+  EXPECT_EQ(Waiting()[0].detail,
+            "the edit removes 8 of 10 models, and lacks 20 that were committed a short while ago");
+}
+
+TEST_F(HeldImportTest, CommitsThatTheFileNeverHadDoNotMakeARemovalLookSmall) {
+  Write(DocumentJson(Names(1, 10)));
+  CommitTo(*store_, Edit(kClip, PutMany(20, "1")));
+  Write(DocumentJson(Names(1, 4)));
+  EXPECT_EQ(State().document->record_count(), 30u);
+  EXPECT_EQ(State().freshness.cause, FreshnessCause::kEditHeld);
+}
+
+TEST_F(HeldImportTest, AnEditorThatDoesNotKnowManyRecentCommitsIsTakenAtOnce) {
+  Write(DocumentJson(Names(1, 10)));
+  CommitTo(*store_, Edit(kClip, PutMany(20, "1")));
+  Write(Json());
+  Write(DocumentJson(Names(2, 11)));  // One removed, one new.
+  EXPECT_EQ(State().document->record_count(), 30u);
+  EXPECT_EQ(State().document->Find("m1"), nullptr);
+  EXPECT_NE(State().document->Find("m11"), nullptr);
+  EXPECT_FALSE(State().freshness.stale());
 }
 
 TEST_F(HeldImportTest, TheSameBytesWaitOnce) {

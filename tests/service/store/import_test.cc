@@ -15,13 +15,16 @@
 namespace modelref {
 namespace {
 
+using ::modelref::testing::CommitTo;
 using ::modelref::testing::DocumentJson;
+using ::modelref::testing::Edit;
 using ::modelref::testing::FakeClock;
 using ::modelref::testing::IsOk;
 using ::modelref::testing::kClip;
 using ::modelref::testing::kLegacyClip;
 using ::modelref::testing::MakeSnapshot;
 using ::modelref::testing::NamesOf;
+using ::modelref::testing::Put;
 using ::modelref::testing::StatusIs;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -194,6 +197,15 @@ TEST_F(SourceImporterTest, ATableThatLosesExactlyItsTailIsDamage) {
   EXPECT_THAT(NamesNow(), ElementsAre("a", "b", "c", "d"));
   EXPECT_EQ(State().freshness.cause, FreshnessCause::kRefreshFailed);
   EXPECT_THAT(State().freshness.detail, HasSubstr("the last 2 entries"));
+}
+
+TEST_F(SourceImporterTest, ATableThatLosesItsTailWithRecentCommitsInItIsDamage) {
+  OfferTable({"a", "b", "c", "d"});
+  CommitTo(store_, Edit(kClip, {Put("recent", "1")}));
+  OfferTable({"a", "b", "c", "d", "recent"});
+  OfferTable({"a", "b", "c"});
+  EXPECT_THAT(NamesNow(), ElementsAre("a", "b", "c", "d", "recent"));
+  EXPECT_EQ(State().freshness.cause, FreshnessCause::kRefreshFailed);
 }
 
 TEST_F(SourceImporterTest, ATableMayLoseRowsOtherwise) {
