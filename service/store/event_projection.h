@@ -38,6 +38,8 @@ class EventProjection {
   // `store` must be durable and outlive this.
   EventProjection(Store& store, Parts parts, const Options& options);
 
+  // Another process may have written the files: what is known of them is read again.
+  void Restart() { recovered_ = false; }
   // Brings the files up to the store's head when that is due. Returns when to come again;
   // InfiniteFuture when there is nothing to do.
   absl::Time Step(absl::Time now);

@@ -18,6 +18,11 @@ using std::chrono::steady_clock;
 constexpr absl::Duration kLeastPause = absl::Milliseconds(10);
 // A look without any news.
 constexpr absl::Duration kIdleInterval = absl::Seconds(5);
+// How long a process that stops goes on writing what others commit meanwhile. They write it
+// themselves, or take the lock over.
+constexpr absl::Duration kLastSettling = absl::Seconds(10);
+
+constexpr char kCaller[] = "system:projector";
 
 absl::Time SteadyNow() {
   return absl::UnixEpoch() + absl::FromChrono(steady_clock::now().time_since_epoch());
@@ -68,7 +73,7 @@ absl::Status Projector::Stop() {
   }
   thread_.join();
   if (is_holder_ && importer_.stop != nullptr) importer_.stop();
-  const absl::Status status = is_holder_ ? SettleNow(SteadyNow()) : absl::OkStatus();
+  const absl::Status status = SettleLast();
   {
     MutexLock lock(&mutex_);
     running_ = false;
@@ -79,16 +84,44 @@ absl::Status Projector::Stop() {
   return status;
 }
 
-absl::StatusOr<bool> Projector::TryElection() {
-  if (!lock_.has_value()) {
-    ASSIGN_OR_RETURN(lock_, FileLock::Try(store_.options().directory + kProjectorLockFile,
-                                          FileLock::Mode::kExclusive));
-    if (!lock_.has_value()) return false;
-    FAILPOINT("projector.elected");
+// Whoever finds the lock taken may leave: the process that has it looks, after it gave it back,
+// whether anything was committed since it began to write.
+absl::Status Projector::SettleLast() {
+  const absl::Time end = SteadyNow() + kLastSettling;
+  std::optional<uint64_t> settled;
+  absl::Status first;
+  while (true) {
+    // Also reads what others committed.
+    first.Update(store_.Commit(kCaller, {}).status());
+    const uint64_t head = store_.root()->revision;
+    if (settled == head || SteadyNow() >= end) return first;
+    if (!lock_.has_value()) {
+      const absl::StatusOr<bool> is_ours = TryLock();
+      first.Update(is_ours.status());
+      if (!is_ours.ok() || !*is_ours) return first;
+    }
+    first.Update(SettleNow(SteadyNow()));
+    settled = head;
+    is_holder_ = false;
+    lock_.reset();
   }
+}
+
+absl::StatusOr<bool> Projector::TryLock() {
+  ASSIGN_OR_RETURN(lock_, FileLock::Try(store_.options().directory + kProjectorLockFile,
+                                        FileLock::Mode::kExclusive));
+  if (!lock_.has_value()) return false;
+  FAILPOINT("projector.elected");
+  for (const auto& projection : projections_) projection->Restart();
   // What an earlier holder displaced is older than what the files hold now.
   files_.Recover();
   metadata_.Recover();
+  return true;
+}
+
+absl::StatusOr<bool> Projector::TryElection() {
+  ASSIGN_OR_RETURN(const bool is_ours, TryLock());
+  if (!is_ours) return false;
   if (importer_.start != nullptr) {
     if (const absl::Status status = importer_.start(); !status.ok()) {
       lock_.reset();

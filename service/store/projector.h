@@ -72,8 +72,10 @@ class Projector {
   // Asks for the lock once. When this process gets it, the importer is started before this returns,
   // and its error is returned. Then begins the thread. Errors as FileLock.
   absl::Status Start();
-  // Ends the importer, writes everything that waits and gives the lock back. Returns the first
-  // error of the writing; what is not written is written by the next holder.
+  // Ends the importer, writes everything that waits and gives the lock back. Without the lock, and
+  // as long as others commit meanwhile, it asks for the lock once more and does the same: when all
+  // processes have stopped, everything is written. Returns the first error of the writing; what is
+  // not written is written by the next holder.
   absl::Status Stop();
 
   // Writes everything that waits now, and waits for it.
@@ -101,6 +103,9 @@ class Projector {
   void Wake();
   // Asks for the lock. True when this process holds it, and does all that this means.
   absl::StatusOr<bool> TryElection();
+  // True when this process has the lock; then what others left is judged.
+  absl::StatusOr<bool> TryLock();
+  absl::Status SettleLast();
   absl::Time Work(absl::Time now);
   absl::Status SettleNow(absl::Time now);
   // The newest call of Settle that waits; 0 when none does.

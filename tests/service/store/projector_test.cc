@@ -34,10 +34,12 @@ class ProjectorTest : public FileWriterTest {
   std::unique_ptr<Projector> Make(Store& store, Projector::Importer importer = {}) {
     Projector::Options options;
     options.files.delay = absl::Milliseconds(20);
+    options.takeover_interval = takeover_interval_;
     return std::make_unique<Projector>(store, Projector::Paths{*this, nullptr},
                                        std::vector<EventProjection::Parts>(), std::move(importer),
                                        options);
   }
+  absl::Duration takeover_interval_ = absl::Milliseconds(100);
   template <typename Condition>
   static bool Soon(Condition condition) {
     for (int i = 0; i < 1000; ++i) {
@@ -121,6 +123,59 @@ TEST_F(ProjectorTest, ARestoredFileComesBackAndFailuresAreTold) {
   CommitTo(*store_, Edit(kLegacyClip, {Put("a", "1")}));
   EXPECT_FALSE(projector->Settle().ok());
   EXPECT_EQ(projector->status().file_failures.count(kLegacyClip), 1u);
+}
+
+// --- The end of several processes ----------------------------------------------------------------
+
+TEST_F(ProjectorTest, WhatIsCommittedAfterTheHolderStoppedIsWrittenByTheOneThatStopsLast) {
+  takeover_interval_ = absl::Hours(1);
+  const auto other_store = OpenAnother();
+  const auto first = Make(*store_);
+  const auto second = Make(*other_store);
+  ASSERT_THAT(first->Start(), IsOk());
+  ASSERT_THAT(second->Start(), IsOk());
+  ASSERT_THAT(first->Stop(), IsOk());
+  CommitTo(*other_store, Edit(kClip, {Put("a", "1")}));
+  ASSERT_THAT(second->Stop(), IsOk());
+  EXPECT_EQ(dir_.Read("clip.json"), FileOf("a", "1"));
+}
+
+// The others find the lock taken and leave, all while the holder writes its last files.
+TEST_F(ProjectorTest, WhatOthersCommitWhileTheHolderSettlesForTheLastTimeIsWrittenByIt) {
+  takeover_interval_ = absl::Hours(1);
+  std::vector<std::unique_ptr<Store>> stores;
+  std::vector<std::unique_ptr<Projector>> others;
+  for (int i = 0; i < 3; ++i) {
+    stores.push_back(OpenAnother());
+    others.push_back(Make(*stores.back()));
+  }
+  size_t stopped = 0;
+  Projector::Importer importer;
+  importer.alone = [&](const std::function<void()>& exchange) {
+    exchange();
+    if (stopped == stores.size()) return absl::OkStatus();
+    CommitTo(*stores[stopped], Edit(kClip, {Put("a", absl::StrCat("of ", stopped))}));
+    return others[stopped++]->Stop();
+  };
+  const auto holder = Make(*store_, importer);
+  ASSERT_THAT(holder->Start(), IsOk());
+  for (const auto& other : others) ASSERT_THAT(other->Start(), IsOk());
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  ASSERT_THAT(holder->Stop(), IsOk());
+  EXPECT_EQ(stopped, stores.size());
+  EXPECT_EQ(dir_.Read("clip.json"), FileOf("a", "of 2"));
+}
+
+TEST_F(ProjectorTest, WhoStopsBesideARunningHolderLeavesTheFilesToIt) {
+  const auto other_store = OpenAnother();
+  const auto first = Make(*store_);
+  const auto second = Make(*other_store);
+  ASSERT_THAT(first->Start(), IsOk());
+  ASSERT_THAT(second->Start(), IsOk());
+  CommitTo(*other_store, Edit(kClip, {Put("a", "1")}));
+  ASSERT_THAT(second->Stop(), IsOk());
+  EXPECT_TRUE(first->is_holder());
+  EXPECT_TRUE(Soon([&] { return dir_.Exists("clip.json"); }));
 }
 
 }  // namespace
