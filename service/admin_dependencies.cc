@@ -78,6 +78,11 @@ std::vector<v1::Dependency> FromHealthReports(const std::vector<HealthReport>& r
   return dependencies;
 }
 
+v1::Dependency FromStore(const absl::Status& fenced) {
+  return Make("store", fenced.ok() ? v1::DEPENDENCY_STATE_OK : v1::DEPENDENCY_STATE_FAILED,
+              fenced.ok() ? "" : fenced.message());
+}
+
 std::vector<v1::Dependency> FromProjector(const Projector::Status& status) {
   std::vector<v1::Dependency> dependencies;
   const auto add = [&](const std::string& name, const absl::Status& failure) {
@@ -152,7 +157,14 @@ v1::Dependency FromTrail(const TrailHead& trail) {
 
 std::vector<std::string> DirectoryFailures(DataDirectory& data) {
   std::vector<std::string> failures;
-  if (data.projector() != nullptr) failures = ProjectorFailures(data.projector()->status());
+  if (const absl::Status fenced = data.store().fenced(); !fenced.ok()) {
+    failures.push_back(absl::StrCat("store: no writes until a restart: ", fenced.message()));
+  }
+  if (data.projector() != nullptr) {
+    for (std::string& failure : ProjectorFailures(data.projector()->status())) {
+      failures.push_back(std::move(failure));
+    }
+  }
   const TrailHead& trail = data.adoption().trail;
   if (trail.colliding_lines > 0) failures.push_back("audit trail: " + ForeignIds(trail));
   return failures;

@@ -25,6 +25,9 @@ v1::Dependency CheckNotifications(bool active);
 // The reports of the backends' probes: FAILED where one is not OK. `required` of none is set.
 std::vector<v1::Dependency> FromHealthReports(const std::vector<HealthReport>& reports);
 
+// The store, by its fence: FAILED when nothing can be written until a restart.
+v1::Dependency FromStore(const absl::Status& fenced);
+
 // What is written behind the commits: DEGRADED while something cannot be written.
 std::vector<v1::Dependency> FromProjector(const Projector::Status& status);
 

@@ -54,6 +54,7 @@ std::vector<v1::Dependency> CheckAll(const v1::ServerConfig& config, DataDirecto
     }
   }
   if (data.projector() != nullptr) {
+    dependencies.push_back(FromStore(data.store().fenced()));
     for (v1::Dependency& dependency : FromProjector(data.projector()->status())) {
       dependencies.push_back(std::move(dependency));
     }

@@ -8,7 +8,6 @@
 #include "backends/base/failpoint.h"
 #include "backends/base/log.h"
 #include "backends/base/status_macros.h"
-#include "service/store/history_reader.h"
 #include "service/store/store.h"
 
 namespace modelref {
@@ -29,6 +28,14 @@ bool EndsGroup(const absl::Status& status) {
          IsReason(status, "DISK_FULL") || IsReason(status, "STORE_DAMAGED");
 }
 
+// All that the engine has open. None where another file layer decides what a path means.
+std::vector<std::string> DatabaseFiles(const Store::Options& options) {
+  const std::string log = LogPathOf(options);
+  if (log.empty()) return {};
+  const std::string path = options.directory + kDatabaseFile;
+  return {path, log, path + "-shm"};
+}
+
 }  // namespace
 
 Committer::Committer(Store& store, Clock& clock, std::unique_ptr<Database> database,
@@ -36,6 +43,7 @@ Committer::Committer(Store& store, Clock& clock, std::unique_ptr<Database> datab
     : store_(store),
       clock_(clock),
       database_(std::move(database)),
+      files_(DatabaseFiles(store.options())),
       state_(std::move(state)),
       log_space_(LogPathOf(store.options())) {
   thread_ = std::thread([this] { Run(); });
@@ -109,7 +117,7 @@ absl::Status Committer::fenced() const {
 void Committer::Fence(const absl::Status& status) {
   Log(LogLevel::kError, "store.fenced",
       {{"error", std::string(status.message())},
-       {"effect", "the last writes may or may not be kept; only reads work until a restart"}});
+       {"effect", "writes under way may or may not be kept; only reads work until a restart"}});
   MutexLock lock(&mutex_);
   fenced_ = status;
 }
@@ -140,38 +148,6 @@ void Committer::Run() {
     }
     if (!group.empty()) CommitGroup(std::move(group));
   }
-}
-
-void Committer::Follow() {
-  const absl::StatusOr<int64_t> version = database_->DataVersion();
-  if (version.ok() && *version == seen_version_) return;
-  absl::Status status = database_->Execute("BEGIN");
-  if (status.ok()) {
-    status = TakeNews();
-    database_->Execute("ROLLBACK").IgnoreError();
-  }
-  if (!status.ok()) {
-    Log(LogLevel::kError, "store.follow_failed", {{"error", std::string(status.message())}});
-  }
-}
-
-absl::Status Committer::TakeNews() {
-  // Asked first: what is committed after it is noticed the next time.
-  ASSIGN_OR_RETURN(const int64_t version, database_->DataVersion());
-  if (version == seen_version_) return absl::OkStatus();
-  LoadedState state = state_;
-  ASSIGN_OR_RETURN(News news, ReadNews(*database_, &state));
-  const RootPtr before = std::exchange(state_, std::move(state)).root;
-  seen_version_ = version;
-  if (news.reloaded) {
-    TransactionRing ring(store_.options().history_transactions, store_.options().history_changes);
-    RETURN_IF_ERROR(FillRing(*database_, state_.ids, store_.options().history_transactions,
-                             *state_.root, &ring));
-    store_.Replace(state_.root, std::move(ring));
-  } else if (state_.root != before) {
-    store_.Publish(state_.root, std::move(news.transactions));
-  }
-  return absl::OkStatus();
 }
 
 // --- Groups --------------------------------------------------------------------------------------
@@ -207,6 +183,7 @@ void Committer::NoteLatency(const std::vector<Member>& members) {
 
 absl::Status Committer::TryGroup(std::vector<Member>* members, bool savepoints) {
   ASSIGN_OR_RETURN(WriteTransaction transaction, WriteTransaction::Begin(*database_));
+  RETURN_IF_ERROR(CheckFiles());
   RETURN_IF_ERROR(TakeNews());
   const int64_t old_sequence = state_.source_sequence;
   const int64_t old_metadata_sequence = state_.metadata_sequence;
@@ -237,6 +214,8 @@ absl::Status Committer::CommitDatabase(WriteTransaction* transaction) {
   log_space_.Extend();
   const absl::Status status = transaction->Commit();
   FAILPOINT("store.after_commit");
+  // What went to a file that nobody will find must not be acknowledged.
+  if (status.ok()) return CheckFiles();
   if (!IsReason(status, "STORE_IO_ERROR")) return status;
   // The log may have the transaction, whole and synced, or not: nobody may build on either.
   return Error(absl::StatusCode::kUnavailable, "STORE_FENCED",

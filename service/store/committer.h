@@ -14,6 +14,7 @@
 #include "backends/base/clock.h"
 #include "backends/base/mutex.h"
 #include "service/store/database.h"
+#include "service/store/files_in_place.h"
 #include "service/store/log_space.h"
 #include "service/store/prepared_transaction.h"
 #include "service/store/store_reader.h"
@@ -85,14 +86,18 @@ class Committer {
   absl::Status EndMember(const Group& group);
   absl::Status RunBody(Member* member, PreparedTransaction* prepared, TransactionOrigin* origin,
                        NewestRows* newest);
+  // UNAVAILABLE (STORE_FENCED) when the files of the database were removed or replaced.
+  absl::Status CheckFiles() const;
   void Follow();
-  // Reads what others committed, inside a transaction, and publishes it.
+  // Reads what others committed, inside a transaction, and publishes it. UNAVAILABLE (STORE_FENCED)
+  // when one of them has changed the tables for a newer version.
   absl::Status TakeNews();
   void Fence(const absl::Status& status);
 
   Store& store_;
   Clock& clock_;
   const std::unique_ptr<Database> database_;
+  const FilesInPlace files_;  // Of the database.
   StatisticsCounter latency_{"store"};
   LoadedState state_;  // What the database held at the end of the last transaction.
   LogSpace log_space_;

@@ -24,16 +24,23 @@ class FileLock {
   // disk is full.
   static absl::StatusOr<std::optional<FileLock>> Try(const std::string& path, Mode mode);
   ~FileLock();
-  FileLock(FileLock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileLock(FileLock&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), path_(std::move(other.path_)) {}
   FileLock& operator=(FileLock&& other) noexcept {
     std::swap(fd_, other.fd_);
+    std::swap(path_, other.path_);
     return *this;
   }
 
+  // OK while the locked file stands at its path, or that cannot be told. ABORTED when it was
+  // removed or replaced: others lock another file.
+  absl::Status CheckInPlace() const;
+
  private:
-  explicit FileLock(int fd) : fd_(fd) {}
+  FileLock(int fd, std::string path) : fd_(fd), path_(std::move(path)) {}
 
   int fd_;
+  std::string path_;
 };
 
 }  // namespace modelref

@@ -47,9 +47,14 @@ void FileWatcher::TakeBaseline() {
 }
 
 absl::Status FileWatcher::Start() {
-  wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (wake_fd_ < 0) wake_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (wake_fd_ < 0) return ErrnoStatus(errno, "eventfd", "file watcher");
   Listen();
+  stopping_ = false;
+  {
+    MutexLock lock(&requests_mutex_);
+    closed_ = false;
+  }
   thread_ = std::thread([this] { Run(); });
   return absl::OkStatus();
 }

@@ -48,7 +48,7 @@ class FileWatcher {
   // Takes the present versions as judged, and listens from here on: call it before the documents
   // are read for the first time.
   void TakeBaseline();
-  // Begins to watch. OK also without inotify, which is logged.
+  // Begins to watch, also after a Stop. OK also without inotify, which is logged.
   absl::Status Start();
   void Stop();
   // Judges the document soon, whether its file changed or not, and then calls `done` (which may be

@@ -120,6 +120,7 @@ absl::StatusOr<bool> Projector::TryLock() {
 }
 
 absl::StatusOr<bool> Projector::TryElection() {
+  RETURN_IF_ERROR(store_.fenced());
   ASSIGN_OR_RETURN(const bool is_ours, TryLock());
   if (!is_ours) return false;
   if (importer_.start != nullptr) {
@@ -132,9 +133,24 @@ absl::StatusOr<bool> Projector::TryElection() {
   return true;
 }
 
+absl::Status Projector::CheckHold() const {
+  RETURN_IF_ERROR(store_.fenced());
+  return lock_->CheckInPlace();
+}
+
+void Projector::GiveUp(const absl::Status& why) {
+  Log(LogLevel::kError, "projector.given_up", {{"error", std::string(why.message())}});
+  is_holder_ = false;
+  if (importer_.stop != nullptr) importer_.stop();
+  lock_.reset();
+}
+
 void Projector::Run() {
   absl::Time next = absl::InfinitePast();
   while (WaitUntil(next)) {
+    if (is_holder_) {
+      if (const absl::Status hold = CheckHold(); !hold.ok()) GiveUp(hold);
+    }
     if (!is_holder_) {
       const absl::StatusOr<bool> elected = TryElection();
       if (elected.ok() && *elected) {

@@ -105,6 +105,10 @@ class Projector {
   absl::StatusOr<bool> TryElection();
   // True when this process has the lock; then what others left is judged.
   absl::StatusOr<bool> TryLock();
+  // Why this process must not hold the lock any more: others may not see that it does, or nothing
+  // can be committed.
+  absl::Status CheckHold() const;
+  void GiveUp(const absl::Status& why);
   absl::Status SettleLast();
   absl::Time Work(absl::Time now);
   absl::Status SettleNow(absl::Time now);

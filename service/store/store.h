@@ -109,7 +109,8 @@ class Store {
     callbacks_.Add(std::move(callback));
   }
 
-  // Not OK once an I/O error made the outcome of a commit unknown: only reads work then.
+  // Not OK, and only reads work, once an I/O error made the outcome of a commit unknown, the files
+  // of the database were removed or replaced, or a newer program changed its tables.
   absl::Status fenced() const;
   // How long this process's transactions took that changed something, from the request until they
   // were durable: of the statistics only the latency is filled.

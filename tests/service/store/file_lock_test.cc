@@ -10,6 +10,7 @@
 namespace modelref {
 namespace {
 
+using ::modelref::testing::IsOk;
 using ::modelref::testing::StatusIs;
 using ::modelref::testing::TempDir;
 using Mode = FileLock::Mode;
@@ -67,6 +68,20 @@ TEST(FileLockTest, AFolderThatIsNotThereIsAnError) {
   const TempDir dir;
   EXPECT_THAT(FileLock::Try(dir.PathOf("no/lock"), Mode::kShared),
               StatusIs(absl::StatusCode::kNotFound));
+}
+
+TEST(FileLockTest, ALockWhoseFileIsGoneIsTold) {
+  const TempDir dir;
+  const std::string path = dir.PathOf("lock");
+  const std::optional<FileLock> lock = Take(path, Mode::kExclusive);
+  ASSERT_TRUE(lock.has_value());
+  EXPECT_THAT(lock->CheckInPlace(), IsOk());
+  dir.Remove("lock");
+  EXPECT_THAT(lock->CheckInPlace(), StatusIs(absl::StatusCode::kAborted));
+  const std::optional<FileLock> other = Take(path, Mode::kExclusive);
+  ASSERT_TRUE(other.has_value()) << "it is another file";
+  EXPECT_THAT(lock->CheckInPlace(), StatusIs(absl::StatusCode::kAborted));
+  EXPECT_THAT(other->CheckInPlace(), IsOk());
 }
 
 }  // namespace

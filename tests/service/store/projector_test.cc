@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <thread>
 
 #include "backends/base/clock.h"
@@ -14,6 +15,7 @@ namespace {
 using ::modelref::testing::CommitTo;
 using ::modelref::testing::Edit;
 using ::modelref::testing::FileWriterTest;
+using ::modelref::testing::HasReason;
 using ::modelref::testing::IsOk;
 using ::modelref::testing::kClip;
 using ::modelref::testing::kImages;
@@ -176,6 +178,37 @@ TEST_F(ProjectorTest, WhoStopsBesideARunningHolderLeavesTheFilesToIt) {
   ASSERT_THAT(second->Stop(), IsOk());
   EXPECT_TRUE(first->is_holder());
   EXPECT_TRUE(Soon([&] { return dir_.Exists("clip.json"); }));
+}
+
+// --- A lock that is none any more ----------------------------------------------------------------
+
+TEST_F(ProjectorTest, AHolderWhoseLockFileWasReplacedGivesUp) {
+  const auto other_store = OpenAnother();
+  std::atomic<int> stopped = 0;
+  Projector::Importer importer;
+  importer.stop = [&stopped] { ++stopped; };
+  const auto first = Make(*store_, importer);
+  const auto second = Make(*other_store);
+  ASSERT_THAT(first->Start(), IsOk());
+  dir_.Remove(".modelref/projector.lock");
+  ASSERT_THAT(second->Start(), IsOk());
+  EXPECT_TRUE(second->is_holder());
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  EXPECT_TRUE(Soon([&] { return !first->is_holder(); }));
+  EXPECT_EQ(stopped, 1);
+  EXPECT_TRUE(second->is_holder());
+  EXPECT_TRUE(Soon([&] { return dir_.Exists("clip.json"); }));
+}
+
+TEST_F(ProjectorTest, AHolderThatCannotCommitGivesUpAndSaysWhy) {
+  const auto projector = Make(*store_);
+  ASSERT_THAT(projector->Start(), IsOk());
+  dir_.Remove(".modelref/store.db");
+  EXPECT_FALSE(store_->Commit("test", {Edit(kClip, {Put("a", "1")})}).ok());
+  EXPECT_TRUE(Soon([&] { return !projector->is_holder(); }));
+  EXPECT_TRUE(Soon([&] { return !projector->status().election.ok(); }));
+  EXPECT_THAT(projector->status().election, HasReason("STORE_FENCED"));
+  EXPECT_THAT(projector->Stop(), HasReason("STORE_FENCED"));
 }
 
 }  // namespace

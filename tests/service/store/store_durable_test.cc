@@ -7,7 +7,9 @@
 #include <memory>
 #include <thread>
 
+#include "backends/base/clock.h"
 #include "service/store/database.h"
+#include "service/store/schema.h"
 #include "tests/service/store/edits.h"
 #include "tests/testing/event.h"
 #include "tests/testing/fake_backend.h"
@@ -22,6 +24,7 @@ using ::modelref::testing::CommitTo;
 using ::modelref::testing::Edit;
 using ::modelref::testing::Event;
 using ::modelref::testing::FakeClock;
+using ::modelref::testing::HasReason;
 using ::modelref::testing::IsOk;
 using ::modelref::testing::kClip;
 using ::modelref::testing::kImages;
@@ -366,6 +369,78 @@ TEST_F(DurableStoreTest, ANewerDatabaseIsRefused) {
   }
   EXPECT_THAT(Store::Open({kClip}, clock_, Options()),
               StatusIs(absl::StatusCode::kFailedPrecondition));
+}
+
+// --- Files that others take away -----------------------------------------------------------------
+
+// Waits until a store that nobody writes to has noticed something.
+bool IsFencedSoon(const Store& store) {
+  for (int i = 0; i < 1000 && store.fenced().ok(); ++i) Pause(absl::Milliseconds(10));
+  return !store.fenced().ok();
+}
+
+class TakenAwayTest : public DurableStoreTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(TakenAwayTest, NothingIsAcknowledgedThatNobodyWillFind) {
+  const auto store = Open();
+  CommitTo(*store, Edit(kClip, {Put("a", "1")}));
+  const RootPtr before = store->root();
+  dir_.Remove(absl::StrCat(".modelref/", GetParam()));
+  EXPECT_THAT(store->Commit("test", {Edit(kClip, {Put("a", "2")})}), HasReason("STORE_FENCED"));
+  EXPECT_THAT(store->fenced(), HasReason("STORE_FENCED"));
+  EXPECT_EQ(store->root()->revision, before->revision);
+  EXPECT_EQ(store->root()->Find(kClip)->document->ToJson(), R"({"a":{"v":"1"}})");
+}
+
+TEST_P(TakenAwayTest, AStoreThatIsOnlyReadNoticesItToo) {
+  const auto store = Open();
+  CommitTo(*store, Edit(kClip, {Put("a", "1")}));
+  std::filesystem::rename(dir_.PathOf(absl::StrCat(".modelref/", GetParam())), dir_.PathOf("kept"));
+  EXPECT_TRUE(IsFencedSoon(*store));
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, TakenAwayTest,
+                         ::testing::Values("store.db", "store.db-wal", "store.db-shm"),
+                         [](const auto& file) {
+                           const absl::string_view name = file.param;
+                           return absl::StrCat("File", name.find('-') == name.npos
+                                                           ? "db"
+                                                           : name.substr(name.find('-') + 1));
+                         });
+
+TEST_F(DurableStoreTest, AStoreThatWasReplacedByItsBackupTakesNoMoreWrites) {
+  const auto store = Open();
+  CommitTo(*store, Edit(kClip, {Put("a", "1")}));
+  const std::string path = Options().directory + "/store.db";
+  std::filesystem::copy_file(path, path + ".copy");
+  std::filesystem::rename(path + ".copy", path);
+  EXPECT_THAT(store->Commit("test", {Edit(kClip, {Put("a", "2")})}), HasReason("STORE_FENCED"));
+}
+
+TEST_F(DurableStoreTest, AFolderThatWasReplacedWhileTwoHadItOpenFencesBoth) {
+  const auto first = Open();
+  const auto second = Open();
+  std::filesystem::rename(Options().directory, dir_.PathOf("moved"));
+  const auto third = Open();
+  for (Store* store : {first.get(), second.get()}) {
+    EXPECT_THAT(store->Commit("test", {Edit(kClip, {Put("a", "1")})}), HasReason("STORE_FENCED"));
+  }
+  EXPECT_GT(CommitTo(*third, Edit(kClip, {Put("a", "2")})), 0u);
+}
+
+TEST_F(DurableStoreTest, AStoreThatANewerProgramMigratedTakesNoMoreWritesOfAnOlderOne) {
+  const auto store = Open();
+  const auto reader = Open();
+  const uint64_t revision = CommitTo(*store, Edit(kClip, {Put("a", "1")}));
+  ASSERT_TRUE(Reaches(*reader, revision));
+  {
+    auto database = *Database::Open(Options().directory + "/store.db", {});
+    EXPECT_THAT(database->Execute(absl::StrCat("PRAGMA user_version = ", kSchemaVersion + 1)),
+                IsOk());
+  }
+  EXPECT_THAT(store->Commit("test", {Edit(kClip, {Put("a", "2")})}), HasReason("STORE_FENCED"));
+  EXPECT_TRUE(IsFencedSoon(*reader));
+  EXPECT_EQ(reader->root()->Find(kClip)->document->ToJson(), R"({"a":{"v":"1"}})");
 }
 
 TEST_F(DurableStoreTest, AChangedByteInARecordIsDataLossAndNotServed) {
