@@ -36,6 +36,9 @@ Credentials CredentialsOf(const CallContext& context, const std::string& peer, b
   if (tls) {
     credentials.encrypted = context.is_encrypted();
     credentials.certificate_subject = context.certificate_subject();
+    if (!credentials.certificate_subject.empty()) {
+      credentials.certificate_pem = context.certificate_pem();
+    }
   }
   return credentials;
 }

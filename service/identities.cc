@@ -10,8 +10,9 @@ namespace modelref {
 namespace {
 
 constexpr absl::Duration kLook = absl::Milliseconds(250);
-// AI-Horde is asked again about the callers of open streams when an answer is too old.
-constexpr int kLooksPerHordeReview = 20;
+// AI-Horde is asked again about the callers of open streams when an answer is too old, and
+// certificates end without anybody saying so.
+constexpr int kLooksPerReview = 20;
 
 std::shared_ptr<const CallerRoles> RolesOf(const v1::AuthConfig& config) {
   return std::make_shared<const CallerRoles>(
@@ -36,6 +37,7 @@ absl::StatusOr<std::unique_ptr<Identities>> Identities::Open(const v1::AuthConfi
                                                              Clock& clock) {
   std::unique_ptr<Identities> identities(new Identities());
   identities->allow_plaintext_ = config.allow_plaintext_tokens();
+  identities->certificates_ = config.client_certificates();
   if (!config.tokens_file().empty()) {
     ASSIGN_OR_RETURN(identities->tokens_, TokensFile::Open(config.tokens_file(), clock));
   }
@@ -48,6 +50,7 @@ absl::StatusOr<std::unique_ptr<Identities>> Identities::Open(const v1::AuthConfi
     sources.horde = identities->horde_;
     sources.certificates = config.client_certificates();
     sources.roles = RolesOf(config);
+    sources.clock = &clock;
     identities->authenticator_ = std::make_shared<const IdentitySources>(std::move(sources));
   }
   return identities;
@@ -59,7 +62,7 @@ AccessOptions Identities::access_options() const { return {authenticator_, allow
 
 void Identities::Start(std::function<void()> rights_changed) {
   rights_changed_ = std::move(rights_changed);
-  if (tokens_ == nullptr && horde_ == nullptr) return;
+  if (authenticator_ == nullptr) return;
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -71,8 +74,8 @@ void Identities::Run() {
       if (stopping_) return;
     }
     const bool tokens_changed = tokens_ != nullptr && tokens_->Look();
-    const bool horde_is_due = horde_ != nullptr && looks % kLooksPerHordeReview == 0;
-    if (tokens_changed || horde_is_due) rights_changed_();
+    const bool is_due = (horde_ != nullptr || certificates_) && looks % kLooksPerReview == 0;
+    if (tokens_changed || is_due) rights_changed_();
   }
 }
 

@@ -37,7 +37,8 @@ class Identities {
   AccessOptions access_options() const;
 
   // Begins to call `rights_changed` when streams have to be reviewed: at once when tokens changed
-  // or expired, and every 5 s where AI-Horde may have changed its mind. Once.
+  // or expired, and every 5 s where AI-Horde may have changed its mind or a certificate may have
+  // ended. Once.
   void Start(std::function<void()> rights_changed);
   // No call comes after it. Idempotent.
   void Stop();
@@ -51,6 +52,7 @@ class Identities {
   std::shared_ptr<TokensFile> tokens_;
   std::shared_ptr<HordeLookup> horde_;
   std::shared_ptr<const Authenticator> authenticator_;  // Null without a source.
+  bool certificates_ = false;
   bool allow_plaintext_ = false;
   std::function<void()> rights_changed_;
   Mutex mutex_;

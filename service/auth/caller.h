@@ -48,7 +48,8 @@ struct Credentials {
   std::optional<absl::string_view> authorization;  // "Bearer ..."
   std::optional<absl::string_view> apikey;
   bool repeated = false;            // One of them came more than once.
-  std::string certificate_subject;  // Verified; empty without one.
+  std::string certificate_subject;  // Verified when the connection began; empty without one.
+  absl::string_view certificate_pem;
 
   bool has_secret() const { return authorization.has_value() || apikey.has_value(); }
   bool empty() const { return !has_secret() && certificate_subject.empty(); }

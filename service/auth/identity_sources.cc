@@ -60,6 +60,11 @@ absl::StatusOr<Caller> IdentitySources::ByCertificate(const Credentials& credent
   caller.role = Role::kReader;
   // Certificates that are no source only open the connection.
   if (!sources_.certificates) return caller;
+  caller.expires = certificate_ends_.Of(credentials.certificate_pem);
+  if (caller.expires <= sources_.clock->TimeNow()) {
+    return Error(absl::StatusCode::kUnauthenticated, "TOKEN_EXPIRED",
+                 "the client certificate has expired");
+  }
   caller.id = credentials.certificate_subject;
   caller.name = caller.id;
   caller.role = sources_.roles->Of(caller.id);

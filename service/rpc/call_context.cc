@@ -106,6 +106,14 @@ std::string CallContext::certificate_subject() const {
   return subjects.empty() ? "" : std::string(subjects.front().data(), subjects.front().size());
 }
 
+absl::string_view CallContext::certificate_pem() const {
+  const auto auth = grpc_context_->auth_context();
+  if (!auth->IsPeerAuthenticated()) return "";
+  // The properties belong to the connection, not to `auth`.
+  const auto certificates = auth->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  return certificates.empty() ? "" : ToView(certificates.front());
+}
+
 absl::string_view CallContext::traceparent() const {
   const absl::string_view text = Metadata("traceparent").value_or(absl::string_view());
   return IsTraceparent(text) ? text : absl::string_view();

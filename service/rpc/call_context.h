@@ -44,8 +44,11 @@ class CallContext {
 
   // Whether others could not read along.
   bool is_encrypted() const;
-  // The subject of the peer's certificate, which was verified; empty without one.
+  // The subject of the peer's certificate, which was verified when the connection began; empty
+  // without one.
   std::string certificate_subject() const;
+  // The text of it, good as long as the call; empty without one.
+  absl::string_view certificate_pem() const;
   bool is_stream() const { return is_stream_; }
 
   // The first value of a metadata key (lower case), or none. Views are good as long as the call.

@@ -212,6 +212,33 @@ TEST_F(ServerTlsTest, CallersAreKnownByTheirCertificatesAndLimitedEachByItself) 
   }));
 }
 
+TEST_F(ServerTlsTest, TheRightsOfACertificateEndWithItAlsoOnItsOldConnection) {
+  std::vector<std::string> flags =
+      Flags({absl::StrCat("tls.client_ca_file=", files_.PathOf("ca.pem")),
+             "auth.client_certificates=true"});
+  files_.Write("config.json", R"({"auth": {"admin_ids": ["CN=operator"]}})");
+  flags.insert(flags.end(), {"--config", files_.PathOf("config.json")});
+  ServerChild server(data_.path(), flags);
+  const auto client = NewClient(server, MakeCertificate("operator", authority_, absl::Seconds(5)));
+  v1::GetCategoryRequest forced;
+  forced.set_category("clip");
+  forced.mutable_read()->set_force_refresh(true);
+  EXPECT_THAT(client->GetCategory(forced), IsOk());
+  v1::WatchRequest watch;
+  watch.mutable_now();
+  ASSERT_OK_AND_ASSIGN(const auto stream, client->Watch(watch));
+  ASSERT_THAT(stream->Next(kDeadline), IsOk());
+  const absl::Time began = RealClock().TimeNow();
+  absl::Status end;
+  while (end.ok()) end = stream->Next(kDeadline).status();
+  EXPECT_THAT(end, StatusIs(absl::StatusCode::kUnauthenticated));
+  EXPECT_THAT(end, HasReason("TOKEN_EXPIRED"));
+  // Streams are looked at every 5 s.
+  EXPECT_LT(RealClock().TimeNow() - began, absl::Seconds(15));
+  EXPECT_THAT(client->GetCategory(forced), HasReason("TOKEN_EXPIRED"));
+  EXPECT_THAT(Read(*client), HasReason("TOKEN_EXPIRED"));
+}
+
 TEST_F(ServerTlsTest, ARequiredCertificateKeepsOthersOut) {
   const std::vector<std::string> more = {
       absl::StrCat("tls.client_ca_file=", files_.PathOf("ca.pem")),

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
 #include "service/auth/identity_sources.h"
+#include "tests/testing/certificates.h"
 #include "tests/testing/fake_clock.h"
 #include "tests/testing/fake_http_server.h"
 #include "tests/testing/status_matchers.h"
@@ -25,6 +26,8 @@ using testing::HttpAnswer;
 using testing::HttpReply;
 using testing::IsOk;
 using testing::IsOkAndHolds;
+using testing::MakeAuthority;
+using testing::MakeCertificate;
 using ::testing::Not;
 using testing::StatusIs;
 
@@ -340,13 +343,17 @@ TEST_F(IdentitySourcesTest, ASecretDecidesAloneAndACertificateWithoutOne) {
   IdentitySources::Sources sources;
   sources.certificates = true;
   sources.roles = std::make_shared<const CallerRoles>(CallerRoles{{}, {}, {"CN=root"}, {"CN=w"}});
+  sources.clock = &clock_;
   const IdentitySources identities(sources);
+  const std::string pem = MakeCertificate("root", MakeAuthority("authority")).certificate;
   Credentials credentials;
   credentials.certificate_subject = "CN=root";
+  credentials.certificate_pem = pem;
   ASSERT_OK_AND_ASSIGN(const Caller admin, Identify(identities, credentials));
   EXPECT_EQ(admin.role, Role::kAdmin);
   EXPECT_EQ(admin.id, "CN=root");
   EXPECT_EQ(admin.source, IdentitySource::kCertificate);
+  EXPECT_EQ(admin.expires, CertificateEnds().Of(pem));
   credentials.apikey = "unknown";
   EXPECT_THAT(Identify(identities, credentials), HasReason("CREDENTIAL_INVALID"));
   credentials.apikey.reset();
@@ -354,6 +361,24 @@ TEST_F(IdentitySourcesTest, ASecretDecidesAloneAndACertificateWithoutOne) {
   EXPECT_EQ(Identify(identities, credentials)->role, Role::kWorker);
   credentials.certificate_subject = "CN=other";
   EXPECT_EQ(Identify(identities, credentials)->role, Role::kReader);
+}
+
+TEST_F(IdentitySourcesTest, ACertificateThatHasEndedIsRefusedAndSoIsOneThatCannotBeRead) {
+  IdentitySources::Sources sources;
+  sources.certificates = true;
+  sources.clock = &clock_;
+  const IdentitySources identities(sources);
+  const std::string pem = MakeCertificate("w", MakeAuthority("authority")).certificate;
+  Credentials credentials;
+  credentials.certificate_subject = "CN=w";
+  credentials.certificate_pem = pem;
+  clock_.Advance(CertificateEnds().Of(pem) - clock_.TimeNow() - absl::Seconds(1));
+  EXPECT_THAT(Identify(identities, credentials), IsOk());
+  clock_.Advance(absl::Seconds(1));
+  EXPECT_THAT(Identify(identities, credentials), HasReason("TOKEN_EXPIRED"));
+  EXPECT_THAT(Identify(identities, credentials), StatusIs(absl::StatusCode::kUnauthenticated));
+  credentials.certificate_pem = "";
+  EXPECT_THAT(Identify(identities, credentials), HasReason("TOKEN_EXPIRED"));
 }
 
 TEST_F(IdentitySourcesTest, ACertificateThatIsNoSourceMakesNobody) {
