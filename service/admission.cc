@@ -47,6 +47,15 @@ size_t HashOf(const Credentials& credentials) {
   return absl::HashOf(credentials.authorization.value_or(""), credentials.apikey.value_or(""));
 }
 
+bool IsWrong(const absl::StatusOr<Caller>& identified) {
+  return ReasonOf(identified.status()) == "CREDENTIAL_INVALID";
+}
+
+GuessLimits::Outcome OutcomeOf(const absl::StatusOr<Caller>& identified) {
+  if (identified.ok()) return GuessLimits::Outcome::kGood;
+  return IsWrong(identified) ? GuessLimits::Outcome::kWrong : GuessLimits::Outcome::kNoAnswer;
+}
+
 class Gate {
  public:
   explicit Gate(const AdmissionParts& parts) : parts_(parts) {}
@@ -59,56 +68,47 @@ class Gate {
     }
     const std::string peer = context.peer();
     const Credentials credentials = CredentialsOf(context, peer, parts_.tls);
-    const bool guesses =
-        parts_.access->authentication_on() && credentials.has_secret() && !IsHealthCheck(context);
-    if (guesses) {
-      RETURN_IF_ERROR(parts_.guesses->MayTry(peer, HashOf(credentials), SteadyClock::now()));
+    std::optional<absl::StatusOr<Caller>> identified =
+        parts_.access->Identify(context.method(), credentials);
+    if (!identified.has_value()) return Question();
+    if (IsWrong(*identified)) {
+      RETURN_IF_ERROR(parts_.guesses->CountWrong(peer, HashOf(credentials), SteadyClock::now()));
     }
-    std::optional<absl::StatusOr<Caller>> caller =
-        parts_.access->Admit(context.method(), credentials);
-    if (!caller.has_value()) return Question();
-    if (guesses) Count(*caller, peer, credentials);
-    return Enter(*std::move(caller), peer, context);
+    return Enter(*std::move(identified), peer, context);
   }
 
  private:
   AdmissionOutcome Question() const {
-    return AdmissionQuestion([this](const CallContext& context, AdmissionReply reply) {
-      const Credentials credentials = CredentialsOf(context, context.peer(), parts_.tls);
-      parts_.access->Ask(
-          credentials, [this, reply = std::move(reply)](absl::StatusOr<Caller> identified) {
-            reply.Decide(
-                [this, identified](CallContext& waited) { return EnterAs(identified, waited); });
-          });
+    return AdmissionQuestion([this](const CallContext& context, const AdmissionReply& reply) {
+      const std::string peer = context.peer();
+      const Credentials credentials = CredentialsOf(context, peer, parts_.tls);
+      const size_t secret = HashOf(credentials);
+      absl::Status may = parts_.guesses->Begin(peer, secret, SteadyClock::now());
+      if (!may.ok()) return reply.Decide([may](CallContext&) { return may; });
+      // The call and this may be gone when the answer comes; the guess counts all the same.
+      parts_.access->Ask(credentials, [this, guesses = parts_.guesses, secret,
+                                       reply](const absl::StatusOr<Caller>& identified) {
+        guesses->End(secret, OutcomeOf(identified), SteadyClock::now());
+        reply.Decide([this, identified](CallContext& waited) {
+          return Enter(identified, waited.peer(), waited);
+        });
+      });
     });
   }
 
-  absl::Status EnterAs(const absl::StatusOr<Caller>& identified, CallContext& context) const {
-    const std::string peer = context.peer();
-    const Credentials credentials = CredentialsOf(context, peer, parts_.tls);
-    Count(identified, peer, credentials);
-    return Enter(parts_.access->AdmitAs(context.method(), credentials.peer, identified), peer,
-                 context);
-  }
-
-  void Count(const absl::StatusOr<Caller>& caller, const std::string& peer,
-             const Credentials& credentials) const {
-    if (caller.ok() && caller->source != IdentitySource::kAnonymous) {
-      parts_.guesses->WasGood(HashOf(credentials));
-    } else if (ReasonOf(caller.status()) == "CREDENTIAL_INVALID") {
-      parts_.guesses->WasBad(peer, HashOf(credentials), SteadyClock::now());
-    }
-  }
-
-  absl::Status Enter(absl::StatusOr<Caller> admitted, const std::string& peer,
+  absl::Status Enter(absl::StatusOr<Caller> identified, const std::string& peer,
                      CallContext& context) const {
-    ASSIGN_OR_RETURN(Caller caller, std::move(admitted));
+    const bool is_counted = !IsHealthCheck(context);
+    if (is_counted) {
+      // Refused calls too: by who makes them, or by where they come from.
+      RETURN_IF_ERROR(parts_.limits->TakeCall(identified.ok() ? *identified : Caller(), peer,
+                                              SteadyClock::now()));
+    }
+    ASSIGN_OR_RETURN(Caller caller, parts_.access->AdmitAs(context.method(), PeerKindOf(peer),
+                                                           std::move(identified)));
     std::shared_ptr<const void> place;
-    if (!IsHealthCheck(context)) {
-      RETURN_IF_ERROR(parts_.limits->TakeCall(caller, peer, SteadyClock::now()));
-      if (context.is_stream()) {
-        ASSIGN_OR_RETURN(place, parts_.limits->TakeStream(caller, peer));
-      }
+    if (is_counted && context.is_stream()) {
+      ASSIGN_OR_RETURN(place, parts_.limits->TakeStream(caller, peer));
     }
     context.Attach(std::make_shared<const CallerAttachment>(std::move(caller), std::move(place)));
     return absl::OkStatus();

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
+#include "service/rpc/peer_address.h"
 
 namespace modelref {
 namespace {
@@ -17,8 +18,6 @@ double SecondsOf(SteadyClock::duration duration) {
 }
 
 }  // namespace
-
-absl::string_view AddressOfPeer(absl::string_view peer) { return peer.substr(0, peer.rfind(':')); }
 
 class CallerLimits::Place {
  public:
@@ -36,7 +35,7 @@ absl::Status CallerLimits::TakeCall(const Caller& caller, absl::string_view peer
   if (options_.calls_per_second == 0) return absl::OkStatus();
   const double rate = options_.calls_per_second;
   const std::string key =
-      caller.id.empty() ? absl::StrCat("at ", AddressOfPeer(peer)) : absl::StrCat("is ", caller.id);
+      caller.id.empty() ? absl::StrCat("at ", OriginOf(peer)) : absl::StrCat("is ", caller.id);
   double missing = 0;
   {
     MutexLock lock(&mutex_);

@@ -16,14 +16,11 @@
 
 namespace modelref {
 
-// "ipv4:10.0.0.7:51234" without the port; all unix peers are one.
-absl::string_view AddressOfPeer(absl::string_view peer);
-
 // What one caller may take of the server: open streams, and calls in a second. Thread-safe.
 //
 // An identified caller is its id. Without an identity, streams are counted by connection, because
 // many may share an address, and not at all for processes of this machine; calls are counted by
-// address.
+// address (of IPv6 by the /64), those of refused credentials too.
 class CallerLimits {
  public:
   struct Options {

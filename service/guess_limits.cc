@@ -4,62 +4,98 @@
 #include <utility>
 
 #include "backends/base/error.h"
-#include "service/caller_limits.h"
+#include "backends/base/status_macros.h"
+#include "service/rpc/peer_address.h"
 
 namespace modelref {
 
-absl::Status GuessLimits::MayTry(absl::string_view peer, size_t secret, SteadyTime now) {
-  if (is_quiet_.load(std::memory_order_relaxed)) return absl::OkStatus();
-  double missing = 0;
-  {
-    MutexLock lock(&mutex_);
-    const auto found = allowances_.find(std::string(AddressOfPeer(peer)));
-    if (found == allowances_.end()) return absl::OkStatus();
-    Earn(&found->second, now);
-    if (found->second.guesses >= 1) return absl::OkStatus();
-    if (secrets_.count(secret) > 0 || older_secrets_.count(secret) > 0) return absl::OkStatus();
-    missing = 1 - found->second.guesses;
+void GuessLimits::Secrets::Add(size_t secret) {
+  newer_.insert(secret);
+  if (newer_.size() >= limit_) older_ = std::exchange(newer_, {});
+}
+
+void GuessLimits::Secrets::Remove(size_t secret) {
+  newer_.erase(secret);
+  older_.erase(secret);
+}
+
+bool GuessLimits::Secrets::Has(size_t secret) const {
+  return newer_.count(secret) > 0 || older_.count(secret) > 0;
+}
+
+absl::Status GuessLimits::Begin(absl::string_view peer, size_t secret, SteadyTime now) {
+  std::string address = OriginOf(peer);
+  MutexLock lock(&mutex_);
+  if (good_.Has(secret)) return absl::OkStatus();
+  const auto asked = asked_.find(secret);
+  if (asked != asked_.end()) {
+    ++asked->second.questions;
+    return absl::OkStatus();
+  }
+  RETURN_IF_ERROR(TakeLocked(address, now));
+  asked_.emplace(secret, Asked{std::move(address), 1});
+  return absl::OkStatus();
+}
+
+void GuessLimits::End(size_t secret, Outcome outcome, SteadyTime now) {
+  MutexLock lock(&mutex_);
+  if (outcome == Outcome::kGood) good_.Add(secret);
+  if (outcome == Outcome::kWrong) {
+    good_.Remove(secret);
+    wrong_.Add(secret);
+  }
+  const auto asked = asked_.find(secret);
+  if (asked == asked_.end()) return;
+  if (outcome == Outcome::kGood && std::exchange(asked->second.owes_guess, false)) {
+    const auto allowance = allowances_.find(asked->second.address);
+    if (allowance != allowances_.end()) {
+      EarnByTime(&allowance->second, now);
+      Earn(&allowance->second, 1);
+    }
+  }
+  if (--asked->second.questions == 0) asked_.erase(asked);
+}
+
+absl::Status GuessLimits::CountWrong(absl::string_view peer, size_t secret, SteadyTime now) {
+  const std::string address = OriginOf(peer);
+  MutexLock lock(&mutex_);
+  if (wrong_.Has(secret)) return absl::OkStatus();
+  RETURN_IF_ERROR(TakeLocked(address, now));
+  wrong_.Add(secret);
+  return absl::OkStatus();
+}
+
+absl::Status GuessLimits::TakeLocked(const std::string& address, SteadyTime now) {
+  MakeRoomLocked(now);
+  Allowance& allowance =
+      allowances_.try_emplace(address, Allowance{options_.burst, now}).first->second;
+  EarnByTime(&allowance, now);
+  if (allowance.guesses >= 1) {
+    allowance.guesses -= 1;
+    return absl::OkStatus();
   }
   refused_.fetch_add(1, std::memory_order_relaxed);
   ErrorExtras extras;
-  extras.retry_after = std::max(absl::Seconds(missing / options_.per_second), absl::Seconds(1));
+  extras.retry_after =
+      std::max(absl::Seconds((1 - allowance.guesses) / options_.per_second), absl::Seconds(1));
   return Error(absl::StatusCode::kResourceExhausted, "RATE_LIMIT",
                "too many credentials that are not known came from this address", std::move(extras));
 }
 
-void GuessLimits::WasGood(size_t secret) {
-  MutexLock lock(&mutex_);
-  RememberLocked(secret);
+void GuessLimits::Earn(Allowance* allowance, double guesses) const {
+  allowance->guesses = std::min(options_.burst, allowance->guesses + guesses);
 }
 
-bool GuessLimits::RememberLocked(size_t secret) {
-  const bool is_new = secrets_.insert(secret).second && older_secrets_.count(secret) == 0;
-  if (secrets_.size() >= options_.max_secrets) older_secrets_ = std::exchange(secrets_, {});
-  return is_new;
-}
-
-void GuessLimits::WasBad(absl::string_view peer, size_t secret, SteadyTime now) {
-  is_quiet_.store(false, std::memory_order_relaxed);
-  MutexLock lock(&mutex_);
-  if (!RememberLocked(secret)) return;
-  MakeRoomLocked(now);
-  Allowance& allowance =
-      allowances_.try_emplace(std::string(AddressOfPeer(peer)), Allowance{options_.burst, now})
-          .first->second;
-  Earn(&allowance, now);
-  allowance.guesses = std::max(0.0, allowance.guesses - 1);
-}
-
-void GuessLimits::Earn(Allowance* allowance, SteadyTime now) const {
+void GuessLimits::EarnByTime(Allowance* allowance, SteadyTime now) const {
   const double seconds = std::chrono::duration<double>(now - allowance->earned).count();
-  allowance->guesses = std::min(options_.burst, allowance->guesses + seconds * options_.per_second);
+  Earn(allowance, seconds * options_.per_second);
   allowance->earned = now;
 }
 
 void GuessLimits::MakeRoomLocked(SteadyTime now) {
   if (allowances_.size() < options_.max_addresses) return;
   for (auto entry = allowances_.begin(); entry != allowances_.end();) {
-    Earn(&entry->second, now);
+    EarnByTime(&entry->second, now);
     entry = entry->second.guesses >= options_.burst ? allowances_.erase(entry) : std::next(entry);
   }
   if (allowances_.size() >= options_.max_addresses) {

@@ -15,11 +15,11 @@
 
 namespace modelref {
 
-// Makes guessing credentials slow: an address may send `burst` different ones that are not known,
-// and `per_second` more from then on. Once it has none left, credentials from there are refused
-// without being looked at, but for those that were looked at before: whoever shares the address
-// goes on, and a wrong one that is repeated is no guess. Secrets are given as hashes with a seed of
-// this process. Thread-safe.
+// Makes guessing credentials slow, and above all questions to others about guesses: an address (of
+// IPv6 a /64) may send `burst` different credentials that are not known, and `per_second` more from
+// then on. A credential that is known to be good without asking is none of this class's business:
+// whoever shares the address goes on. Secrets are given as hashes with a seed of this process.
+// Thread-safe.
 class GuessLimits {
  public:
   struct Options {
@@ -28,16 +28,20 @@ class GuessLimits {
     size_t max_addresses = 10'000;
     size_t max_secrets = 50'000;
   };
+  enum class Outcome { kGood, kWrong, kNoAnswer };
 
   explicit GuessLimits(const Options& options) : options_(options) {}
 
-  // Before the credential is looked at. `peer` in gRPC's notation.
+  // Before somebody is asked about a credential: takes a guess, but none for a secret that was good
+  // the last time or is being asked about. `peer` in gRPC's notation.
   //   RESOURCE_EXHAUSTED RATE_LIMIT  with the time after which another one may be tried.
-  absl::Status MayTry(absl::string_view peer, size_t secret, SteadyTime now);
+  absl::Status Begin(absl::string_view peer, size_t secret, SteadyTime now);
+  // What the answer was, once for each Begin() that was OK. A good secret gives its guess back.
+  void End(size_t secret, Outcome outcome, SteadyTime now);
 
-  // What came out.
-  void WasGood(size_t secret);
-  void WasBad(absl::string_view peer, size_t secret, SteadyTime now);
+  // For a credential that is wrong, as is known without asking: takes a guess, but none for a
+  // secret that was wrong before. Errors of Begin().
+  absl::Status CountWrong(absl::string_view peer, size_t secret, SteadyTime now);
 
   uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
 
@@ -46,21 +50,40 @@ class GuessLimits {
     double guesses = 0;
     SteadyTime earned;
   };
+  // A secret that is being asked about.
+  struct Asked {
+    std::string address;
+    int questions = 0;
+    bool owes_guess = true;
+  };
+  // The older half is forgotten when full.
+  class Secrets {
+   public:
+    explicit Secrets(size_t limit) : limit_(limit) {}
+    void Add(size_t secret);
+    void Remove(size_t secret);
+    bool Has(size_t secret) const;
 
-  // Whether it was not there.
-  bool RememberLocked(size_t secret) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Earn(Allowance* allowance, SteadyTime now) const;
+   private:
+    const size_t limit_;
+    std::unordered_set<size_t> newer_;
+    std::unordered_set<size_t> older_;
+  };
+
+  absl::Status TakeLocked(const std::string& address, SteadyTime now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Earn(Allowance* allowance, double guesses) const;
+  void EarnByTime(Allowance* allowance, SteadyTime now) const;
   void MakeRoomLocked(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   std::atomic<uint64_t> refused_{0};
-  std::atomic<bool> is_quiet_{true};  // Nobody ever guessed wrong.
   Mutex mutex_;
   // Of addresses with less than the burst left.
   std::unordered_map<std::string, Allowance> allowances_ ABSL_GUARDED_BY(mutex_);
-  // The older half is forgotten when full.
-  std::unordered_set<size_t> secrets_ ABSL_GUARDED_BY(mutex_);
-  std::unordered_set<size_t> older_secrets_ ABSL_GUARDED_BY(mutex_);
+  std::unordered_map<size_t, Asked> asked_ ABSL_GUARDED_BY(mutex_);  // By secret.
+  Secrets good_ ABSL_GUARDED_BY(mutex_){options_.max_secrets};
+  Secrets wrong_ ABSL_GUARDED_BY(mutex_){options_.max_secrets};
 };
 
 }  // namespace modelref

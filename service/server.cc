@@ -238,10 +238,11 @@ class Server::Impl {
   Clock& clock_;
   const absl::Time start_time_;
   Executor file_executor_;
-  std::unique_ptr<Identities> identities_;
-  std::unique_ptr<AccessControl> access_;
   CallerLimits caller_limits_;
   GuessLimits guess_limits_{GuessLimits::Options()};
+  // After the limits: what it asks is counted when it is answered.
+  std::unique_ptr<Identities> identities_;
+  std::unique_ptr<AccessControl> access_;
   const SystemdNotifier notifier_;
   std::unique_ptr<TlsReloader> tls_;
   std::unique_ptr<DataDirectory> data_;

@@ -46,7 +46,7 @@ Caller AccessControl::UnidentifiedCaller(PeerKind peer) {
   return caller;
 }
 
-std::optional<absl::StatusOr<Caller>> AccessControl::Identify(
+std::optional<absl::StatusOr<Caller>> AccessControl::IdentifyCaller(
     const Credentials& credentials) const {
   if (!authentication_on()) return absl::StatusOr<Caller>(UnidentifiedCaller(credentials.peer));
   if (credentials.empty()) {
@@ -63,13 +63,16 @@ std::optional<absl::StatusOr<Caller>> AccessControl::Identify(
   return options_.authenticator->Identify(credentials);
 }
 
+std::optional<absl::StatusOr<Caller>> AccessControl::Identify(
+    absl::string_view method, const Credentials& credentials) const {
+  const PolicyRow* row = FindPolicy(method);
+  if (row == nullptr || row->role == Role::kNone) return absl::StatusOr<Caller>(Caller());
+  return IdentifyCaller(credentials);
+}
+
 std::optional<absl::StatusOr<Caller>> AccessControl::Admit(absl::string_view method,
                                                            const Credentials& credentials) const {
-  const PolicyRow* row = FindPolicy(method);
-  if (row == nullptr || row->role == Role::kNone) {
-    return AdmitAs(method, credentials.peer, Caller());
-  }
-  std::optional<absl::StatusOr<Caller>> identified = Identify(credentials);
+  std::optional<absl::StatusOr<Caller>> identified = Identify(method, credentials);
   if (!identified.has_value()) return std::nullopt;
   return AdmitAs(method, credentials.peer, *std::move(identified));
 }

@@ -44,8 +44,12 @@ class AccessControl {
   std::optional<absl::StatusOr<Caller>> Admit(absl::string_view method,
                                               const Credentials& credentials) const;
 
-  // Asks who brings the credentials of a call to which Admit() said none; AdmitAs() with the answer
-  // decides.
+  // Who calls the method, as far as it matters to it, and whether that may be, are the two halves
+  // of Admit().
+  std::optional<absl::StatusOr<Caller>> Identify(absl::string_view method,
+                                                 const Credentials& credentials) const;
+  // Asks who brings the credentials of a call to which Identify() or Admit() said none; AdmitAs()
+  // with the answer decides.
   void Ask(const Credentials& credentials, IdentityCallback done) const;
   absl::StatusOr<Caller> AdmitAs(absl::string_view method, PeerKind peer,
                                  absl::StatusOr<Caller> identified) const;
@@ -69,7 +73,7 @@ class AccessControl {
   absl::Status Require(const Caller& caller, Role role, absl::string_view what) const;
 
  private:
-  std::optional<absl::StatusOr<Caller>> Identify(const Credentials& credentials) const;
+  std::optional<absl::StatusOr<Caller>> IdentifyCaller(const Credentials& credentials) const;
 
   const AccessOptions options_;
 };

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 namespace modelref {
 namespace {
@@ -16,6 +17,12 @@ std::string TextOf(int family, const void* address) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   const char* const written = inet_ntop(family, address, text.data(), text.size());
   return written == nullptr ? "" : written;
+}
+
+std::string OriginOf(in6_addr address) {
+  if (IN6_IS_ADDR_V4MAPPED(&address)) return TextOf(AF_INET, &address.s6_addr[12]);
+  std::memset(&address.s6_addr[8], 0, 8);
+  return absl::StrCat(TextOf(AF_INET6, &address), "/64");
 }
 
 }  // namespace
@@ -41,10 +48,19 @@ std::string OriginOf(const sockaddr_storage& peer) {
     return TextOf(AF_INET, &reinterpret_cast<const sockaddr_in&>(peer).sin_addr);
   }
   if (peer.ss_family != AF_INET6) return "";
-  in6_addr address = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
-  if (IN6_IS_ADDR_V4MAPPED(&address)) return TextOf(AF_INET, &address.s6_addr[12]);
-  std::memset(&address.s6_addr[8], 0, 8);
-  return absl::StrCat(TextOf(AF_INET6, &address), "/64");
+  return OriginOf(reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr);
+}
+
+std::string OriginOf(absl::string_view peer) {
+  absl::string_view rest = peer.substr(0, peer.rfind(':'));
+  if (absl::ConsumePrefix(&rest, "ipv4:")) return std::string(rest);
+  if (absl::ConsumePrefix(&rest, "ipv6:[")) {
+    // A link-local address names its link behind '%'.
+    const std::string host(rest.substr(0, rest.find_first_of("%]")));
+    in6_addr address{};
+    if (inet_pton(AF_INET6, host.c_str(), &address) == 1) return OriginOf(address);
+  }
+  return std::string(peer.substr(0, peer.rfind(':')));
 }
 
 }  // namespace modelref

@@ -77,6 +77,8 @@ TEST(CallerLimitsTest, AnAddressIsOneCallerForItsRateWhateverThePort) {
   EXPECT_THAT(limits.TakeCall(remote, kRemote, start), IsOk());
   EXPECT_THAT(limits.TakeCall(remote, "ipv4:10.0.0.7:2000", start), HasReason("RATE_LIMIT"));
   EXPECT_THAT(limits.TakeCall(remote, "ipv4:10.0.0.8:1000", start), IsOk());
+  EXPECT_THAT(limits.TakeCall(remote, "ipv6:[2001:db8::1]:1", start), IsOk());
+  EXPECT_THAT(limits.TakeCall(remote, "ipv6:[2001:db8::2]:1", start), HasReason("RATE_LIMIT"));
 }
 
 TEST(CallerLimitsTest, QuietCallersAreForgottenWithoutHarm) {
