@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -116,6 +117,9 @@ class Seen {
 absl::Status CheckCallerId(absl::string_view id) {
   const bool visible =
       std::all_of(id.begin(), id.end(), [](unsigned char c) { return absl::ascii_isgraph(c); });
+  if (id == "anonymous" || absl::StartsWith(id, "system:") || absl::StartsWith(id, "external:")) {
+    return Bad("id is reserved for what the server itself does: anonymous, system:, external:");
+  }
   if (!id.empty() && id.size() <= kMaxIdBytes && visible) return absl::OkStatus();
   return Bad("id is not 1 to 128 visible ASCII characters");
 }

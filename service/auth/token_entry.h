@@ -24,7 +24,8 @@ struct TokenEntry {
 
 // The text of a tokens file: one JSON object per line with
 //   "sha256"   64 lower-case hexadecimal digits, no two the same
-//   "id"       1 to 128 visible ASCII characters
+//   "id"       1 to 128 visible ASCII characters, but for "anonymous", "system:..." and
+//              "external:...", which the audit trail has for nobody's
 //   "name"     at most 256 bytes without control characters; left out: the id
 //   "role"     reader, requestor, approver, admin or worker
 //   "created"  "expires"  RFC 3339; may be left out

@@ -12,15 +12,19 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "backends/base/clock.h"
 #include "backends/base/durable_file.h"
 #include "backends/base/error.h"
 #include "backends/base/status_macros.h"
 #include "service/auth/random_bytes.h"
+#include "service/auth/tokens_file.h"
 
 namespace modelref {
 namespace {
 
 using Entries = std::vector<TokenEntry>;
+
+constexpr absl::Duration kLockLook = absl::Milliseconds(20);
 
 class Descriptor {
  public:
@@ -48,10 +52,17 @@ std::string FolderOf(const std::string& path) {
   return folder.empty() ? "." : folder;
 }
 
-absl::Status Lock(const Descriptor& folder, const std::string& path) {
+absl::Status Lock(const Descriptor& folder, const std::string& path, absl::Duration patience) {
   if (folder.get() < 0) return ErrnoStatus(errno, "open", path);
-  while (flock(folder.get(), LOCK_EX) != 0) {
-    if (errno != EINTR) return ErrnoStatus(errno, "flock", path);
+  const absl::Time end = MonotonicClock().TimeNow() + patience;
+  while (flock(folder.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return ErrnoStatus(errno, "flock", path);
+    if (MonotonicClock().TimeNow() >= end) {
+      return absl::UnavailableError(
+          absl::StrCat("another program holds the lock of ", path, " since more than ",
+                       absl::FormatDuration(patience), "; nothing was changed"));
+    }
+    Pause(kLockLook);
   }
   return absl::OkStatus();
 }
@@ -61,6 +72,13 @@ absl::StatusOr<Entries> Read(const std::string& path) {
   absl::StatusOr<Entries> entries = ParseTokens(text);
   if (!entries.ok()) return Annotated(entries.status(), path);
   return entries;
+}
+
+// For a change: a server must be able to see it.
+absl::StatusOr<Entries> ReadToChange(const std::string& path) {
+  struct stat info;
+  if (stat(path.c_str(), &info) == 0) RETURN_IF_ERROR(CheckTokensMode(path, info.st_mode));
+  return Read(path);
 }
 
 // A server would not read a file of another owner.
@@ -121,14 +139,14 @@ absl::Status Fit(const Entries& entries, TokenEntry* entry) {
 }  // namespace
 
 absl::StatusOr<CreatedToken> CreateToken(const std::string& path, const NewToken& token,
-                                         absl::Time now) {
+                                         absl::Time now, absl::Duration patience) {
   RETURN_IF_ERROR(CheckCallerId(token.id));
   RETURN_IF_ERROR(CheckCallerName(token.name));
   const std::string target = Target(path);
   const std::string folder = FolderOf(target);
   const Descriptor lock(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  RETURN_IF_ERROR(Lock(lock, folder));
-  absl::StatusOr<Entries> entries = Read(target);
+  RETURN_IF_ERROR(Lock(lock, folder, patience));
+  absl::StatusOr<Entries> entries = ReadToChange(target);
   if (absl::IsNotFound(entries.status())) entries = Entries();
   RETURN_IF_ERROR(entries.status());
   if (entries->size() >= kMaxTokens) return absl::ResourceExhaustedError("100,000 tokens are all");
@@ -146,12 +164,13 @@ absl::StatusOr<CreatedToken> CreateToken(const std::string& path, const NewToken
   return created;
 }
 
-absl::StatusOr<Entries> RevokeTokens(const std::string& path, absl::string_view id_or_fingerprint) {
+absl::StatusOr<Entries> RevokeTokens(const std::string& path, absl::string_view id_or_fingerprint,
+                                     absl::Duration patience) {
   const std::string target = Target(path);
   const std::string folder = FolderOf(target);
   const Descriptor lock(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  RETURN_IF_ERROR(Lock(lock, folder));
-  ASSIGN_OR_RETURN(Entries entries, Read(target));
+  RETURN_IF_ERROR(Lock(lock, folder, patience));
+  ASSIGN_OR_RETURN(Entries entries, ReadToChange(target));
   const auto kept_end =
       std::stable_partition(entries.begin(), entries.end(), [&](const TokenEntry& entry) {
         return entry.id != id_or_fingerprint && TokenFingerprint(entry) != id_or_fingerprint;

@@ -26,16 +26,17 @@ absl::Status Unusable(const std::string& path, absl::string_view why) {
   return Unusable(absl::StrCat(path, ": ", why));
 }
 
-absl::Status CheckOwner(const std::string& path) {
+// Of the file with this inode, which was read.
+absl::Status CheckOwner(const std::string& path, uint64_t inode) {
   struct stat info;
   if (stat(path.c_str(), &info) != 0) {
     return Unusable(ErrnoStatus(errno, "stat", path).message());
   }
+  if (info.st_ino != inode) return Unusable(path, "was replaced while it was read");
   if (info.st_uid != 0 && info.st_uid != geteuid()) {
     return Unusable(path, "belongs neither to root nor to the user of this process");
   }
-  if ((info.st_mode & (S_IWGRP | S_IWOTH)) == 0) return absl::OkStatus();
-  return Unusable(path, absl::StrCat("others than its owner may write it; run: chmod go-w ", path));
+  return CheckTokensMode(path, info.st_mode);
 }
 
 absl::Status Expired() {
@@ -44,13 +45,18 @@ absl::Status Expired() {
 
 }  // namespace
 
+absl::Status CheckTokensMode(const std::string& path, mode_t mode) {
+  if ((mode & (S_IWGRP | S_IWOTH)) == 0) return absl::OkStatus();
+  return Unusable(path, absl::StrCat("others than its owner may write it; run: chmod go-w ", path));
+}
+
 absl::StatusOr<TokenTable> ReadTokensFile(const std::string& path, FileVersion* version) {
   absl::StatusOr<FileContent> content = ReadFile(path, kMaxTokensFileBytes);
   if (!content.ok()) return Unusable(content.status().message());
-  RETURN_IF_ERROR(CheckOwner(path));
+  RETURN_IF_ERROR(CheckOwner(path, content->version.inode));
+  *version = content->version;
   absl::StatusOr<std::vector<TokenEntry>> entries = ParseTokens(content->bytes);
   if (!entries.ok()) return Unusable(path, entries.status().message());
-  *version = content->version;
   return TokenTable(*std::move(entries));
 }
 
@@ -98,27 +104,33 @@ bool TokensFile::LookAtFile(absl::Time now) {
   const std::string version = seen.ok() ? ToString(*seen) : "";
   const bool may_hide_change = seen.ok() && now - seen->modified < kCoarse;
   if (seen.ok() && version == version_ && !may_hide_change) {
-    MutexLock lock(&mutex_);
-    status_.failure = absl::OkStatus();
-    failed_version_.clear();
+    Reset();
     return false;
   }
+  if (seen.ok() && version == wrong_version_ && !may_hide_change) return false;
   FileVersion read_version;
   absl::StatusOr<TokenTable> read = ReadTokensFile(path_, &read_version);
   if (!read.ok()) {
+    wrong_version_ = read_version == FileVersion() ? "" : ToString(read_version);
     Failed(read.status(), absl::StrCat(version, " ", read.status().message()));
     return false;
   }
-  failed_version_.clear();
+  Reset();
   version_ = ToString(read_version);
-  const bool is_same = read->entries() == table()->entries();
+  if (read->entries() == table()->entries()) return false;
   MutexLock lock(&mutex_);
-  status_.failure = absl::OkStatus();
-  if (is_same) return false;
   Log(LogLevel::kInfo, "auth.tokens_reloaded", {{"tokens", absl::StrCat(read->entries().size())}});
   table_ = std::make_shared<const TokenTable>(*std::move(read));
   ++status_.loads;
   return true;
+}
+
+// The file is in use.
+void TokensFile::Reset() {
+  failed_version_.clear();
+  wrong_version_.clear();
+  MutexLock lock(&mutex_);
+  status_.failure = absl::OkStatus();
 }
 
 void TokensFile::Failed(const absl::Status& failure, absl::string_view version) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,8 +22,13 @@ namespace modelref {
 
 // Reads a tokens file whole, when nobody but its owner and root can have changed it.
 //   FAILED_PRECONDITION TOKENS_FILE  it cannot be read, belongs to another user than root and this
-//                                    process, others may write it, or a line is wrong.
+//                                    process, others may write it, or a line is wrong. Then alone
+//                                    `version` is set, too.
 absl::StatusOr<TokenTable> ReadTokensFile(const std::string& path, FileVersion* version);
+
+// FAILED_PRECONDITION TOKENS_FILE when others than its owner may write a file of that mode, so that
+// no server takes its tokens.
+absl::Status CheckTokensMode(const std::string& path, mode_t mode);
 
 // The tokens of a file that may change. A new file that cannot be used is told in the log, and in
 // status() while it is there; the tokens that were read before stay good, and so does the absence
@@ -52,6 +59,7 @@ class TokensFile {
   TokensFile(std::string path, Clock& clock, TokenTable table, const FileVersion& version);
   std::shared_ptr<const TokenTable> table() const;
   bool LookAtFile(absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(look_mutex_);
+  void Reset() ABSL_EXCLUSIVE_LOCKS_REQUIRED(look_mutex_);
   void Failed(const absl::Status& failure, absl::string_view version)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(look_mutex_);
 
@@ -60,6 +68,7 @@ class TokensFile {
   Mutex look_mutex_;
   std::string version_ ABSL_GUARDED_BY(look_mutex_);         // Of the file in use.
   std::string failed_version_ ABSL_GUARDED_BY(look_mutex_);  // Of one that cannot be used.
+  std::string wrong_version_ ABSL_GUARDED_BY(look_mutex_);   // Of one with a wrong line.
   absl::Time looked_ ABSL_GUARDED_BY(look_mutex_);
   mutable Mutex mutex_;
   std::shared_ptr<const TokenTable> table_ ABSL_GUARDED_BY(mutex_);

@@ -1,7 +1,9 @@
 #include "service/auth/tokens_editor.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +18,8 @@
 namespace modelref {
 namespace {
 
+using testing::HasReason;
+using ::testing::HasSubstr;
 using testing::IsOk;
 using ::testing::SizeIs;
 using testing::StatusIs;
@@ -108,6 +112,42 @@ TEST_F(TokensEditorTest, AFileThatCannotBeReadIsLeftAlone) {
   EXPECT_THAT(CreateToken(dir_.PathOf("no/folder"), {"a", "", Role::kReader}, kNow),
               StatusIs(absl::StatusCode::kNotFound));
   EXPECT_FALSE(Create("bad id").ok());
+}
+
+TEST_F(TokensEditorTest, AFileThatNoServerTakesIsNotChanged) {
+  ASSERT_THAT(Create("one"), IsOk());
+  const std::string before = dir_.Read("tokens.jsonl");
+  for (const mode_t mode : {0620, 0602, 0666}) {
+    ASSERT_EQ(chmod(path_.c_str(), mode), 0);
+    EXPECT_THAT(RevokeTokens(path_, "one"),
+                StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("chmod go-w")));
+    EXPECT_THAT(RevokeTokens(path_, "one"), HasReason("TOKENS_FILE"));
+    EXPECT_THAT(Create("two"), HasReason("TOKENS_FILE"));
+    EXPECT_EQ(dir_.Read("tokens.jsonl"), before);
+  }
+  ASSERT_EQ(chmod(path_.c_str(), 0644), 0);
+  EXPECT_THAT(RevokeTokens(path_, "one"), IsOk());
+}
+
+TEST_F(TokensEditorTest, NobodyWaitsForEverForALock) {
+  ASSERT_THAT(Create("one"), IsOk());
+  const int folder = open(dir_.path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  ASSERT_EQ(flock(folder, LOCK_EX), 0);
+  const absl::Duration patience = absl::Milliseconds(50);
+  EXPECT_THAT(CreateToken(path_, {"two", "", Role::kReader}, kNow, patience),
+              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("nothing was changed")));
+  EXPECT_THAT(RevokeTokens(path_, "one", patience), StatusIs(absl::StatusCode::kUnavailable));
+  std::thread waits([this] { EXPECT_THAT(Create("three"), IsOk()); });
+  close(folder);
+  waits.join();
+  EXPECT_THAT(*ListTokens(path_), SizeIs(2));
+}
+
+TEST_F(TokensEditorTest, NamesThatTheServerUsesItselfAreNoIds) {
+  for (const char* id : {"anonymous", "system:projector", "system:", "external:file"}) {
+    EXPECT_THAT(Create(id), StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr("reserved")));
+  }
+  for (const char* id : {"anonymous2", "systems", "external"}) EXPECT_THAT(Create(id), IsOk());
 }
 
 TEST_F(TokensEditorTest, WhatAKilledProgramLeftIsInNobodysWay) {

@@ -160,6 +160,52 @@ TEST_F(TokensFileTest, AFileThatCannotBeUsedChangesNothingAndIsTold) {
   EXPECT_FALSE(file->Find("one").has_value());
 }
 
+// Writes over the file and gives it its old time.
+void WriteInPlace(const std::string& path, const std::string& text) {
+  struct stat before;
+  ASSERT_EQ(stat(path.c_str(), &before), 0);
+  FILE* const opened = fopen(path.c_str(), "r+");
+  ASSERT_NE(opened, nullptr);
+  ASSERT_EQ(fwrite(text.data(), 1, text.size(), opened), text.size());
+  fclose(opened);
+  const timespec times[2] = {before.st_atim, before.st_mtim};
+  ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), times, 0), 0);
+}
+
+TEST_F(TokensFileTest, AWrongFileIsNotReadAgainUntilItChanges) {
+  Write({Entry("one", Role::kReader)});
+  const auto file = Open();
+  const std::string good = FormatTokens({Entry("two", Role::kReader)});
+  WriteText(std::string(good.size(), 'x'));
+  struct stat info;
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  // Long after the change.
+  clock_.Advance(absl::TimeFromTimespec(info.st_mtim) + absl::Hours(1) - clock_.TimeNow());
+  EXPECT_FALSE(file->Look());
+  // What nobody can see without reading shows that nobody reads.
+  WriteInPlace(path_, good);
+  EXPECT_FALSE(file->Look());
+  EXPECT_THAT(file->status().failure, HasReason("TOKENS_FILE"));
+  ASSERT_EQ(utimensat(AT_FDCWD, path_.c_str(), nullptr, 0), 0);
+  EXPECT_TRUE(file->Look());
+  EXPECT_TRUE(file->Find("two").has_value());
+}
+
+TEST_F(TokensFileTest, AFileWhoseModeIsMendedIsTakenThoughNothingElseChanged) {
+  Write({Entry("one", Role::kReader)});
+  const auto file = Open();
+  Write({Entry("two", Role::kReader)});
+  struct stat info;
+  ASSERT_EQ(stat(path_.c_str(), &info), 0);
+  clock_.Advance(absl::TimeFromTimespec(info.st_mtim) + absl::Hours(1) - clock_.TimeNow());
+  ASSERT_EQ(chmod(path_.c_str(), 0666), 0);
+  EXPECT_FALSE(file->Look());
+  EXPECT_FALSE(file->Look());
+  ASSERT_EQ(chmod(path_.c_str(), 0600), 0);
+  EXPECT_TRUE(file->Look());
+  EXPECT_TRUE(file->Find("two").has_value());
+}
+
 TEST_F(TokensFileTest, ATokenEndsWhenItsTimeIsOver) {
   Write({Entry("one", Role::kReader, clock_.TimeNow() + absl::Seconds(10)),
          Entry("two", Role::kReader)});
