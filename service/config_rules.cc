@@ -187,6 +187,12 @@ void CheckFolders(ConfigBuilder* builder) {
   }
 }
 
+absl::string_view PathOfIds(const v1::AuthConfig& auth) {
+  if (auth.approver_ids_size() > 0) return "auth.approver_ids";
+  if (auth.requestor_ids_size() > 0) return "auth.requestor_ids";
+  return auth.admin_ids_size() > 0 ? "auth.admin_ids" : "auth.worker_ids";
+}
+
 void CheckAuth(ConfigBuilder* builder, std::vector<std::string>* warnings) {
   const v1::AuthConfig& auth = builder->config().auth();
   const v1::TlsConfig& tls = builder->config().tls();
@@ -207,10 +213,12 @@ void CheckAuth(ConfigBuilder* builder, std::vector<std::string>* warnings) {
       !auth.tokens_file().empty() || auth.horde_lookup() || auth.client_certificates();
   const int ids = auth.requestor_ids_size() + auth.approver_ids_size() + auth.admin_ids_size() +
                   auth.worker_ids_size();
+  // Whoever names who may write means that others may not; without a source every process of this
+  // machine might.
   if (ids > 0 && !has_source) {
-    warnings->push_back(
-        "auth: ids of callers have no effect without a source of identities "
-        "(tokens_file, horde_lookup, client_certificates)");
+    Refuse(builder, PathOfIds(auth),
+           "names callers whom nothing identifies: set auth.horde_lookup=true for users of "
+           "AI-Horde, or auth.tokens_file or auth.client_certificates");
   }
   if (ids == 0 && auth.horde_lookup()) {
     warnings->push_back(

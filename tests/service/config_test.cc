@@ -196,6 +196,26 @@ TEST(ConfigTest, KeysOfUsersGoToHordeSecretlyOrNotAtAll) {
   }
 }
 
+TEST(ConfigTest, ListsOfCallersWhomNothingIdentifiesAreRefused) {
+  const testing::TempDir dir;
+  for (const char* list : {"requestor_ids", "approver_ids", "admin_ids", "worker_ids"}) {
+    const std::string json = absl::StrCat(R"({"auth":{")", list, R"(":["7"]}})");
+    const StartDecision start = LoadFile(dir, json);
+    EXPECT_FALSE(start.config.has_value()) << list;
+    EXPECT_THAT(start.err, HasSubstr(absl::StrCat("auth.", list, ": names callers")));
+    EXPECT_THAT(start.err, HasSubstr("auth.horde_lookup=true"));
+    EXPECT_TRUE(LoadFile(dir, json, {"--set", "auth.horde_lookup=true"}).config.has_value());
+    EXPECT_TRUE(LoadFile(dir, json, {"--set", "auth.tokens_file=/t"}).config.has_value());
+  }
+  // As the original's environment has them.
+  const Environment environment = {
+      {"HORDE_MODEL_REFERENCE_PENDING_QUEUE__APPROVER_IDS", R"(["1"])"}};
+  EXPECT_THAT(Load({"--data-dir", "/d"}, environment).err,
+              HasSubstr("HORDE_MODEL_REFERENCE_PENDING_QUEUE__APPROVER_IDS"));
+  EXPECT_TRUE(Load({"--data-dir", "/d", "--set", "auth.horde_lookup=true"}, environment)
+                  .config.has_value());
+}
+
 TEST(ConfigTest, SourcesOfIdentitiesMayBeCombined) {
   const testing::TempDir dir;
   const StartDecision start =
