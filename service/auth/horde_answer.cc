@@ -29,12 +29,19 @@ bool IsNumber(absl::string_view text) {
                      [](unsigned char c) { return absl::ascii_isdigit(c); });
 }
 
+bool IsJsonObject(absl::string_view text) {
+  const absl::StatusOr<Json> json = ParseJson(text);
+  return json.ok() && json->AsObject() != nullptr;
+}
+
 }  // namespace
 
 HordeCache::Answer ReadHordeAnswer(const absl::StatusOr<HttpResponse>& response) {
   if (!response.ok()) return Unavailable(response.status().message(), absl::Seconds(1));
   const int status = response->status;
-  if (status == 400 || status == 401 || status == 403 || status == 404) return UnknownCredential();
+  const bool may_refuse = status == 400 || status == 401 || status == 403 || status == 404;
+  // AI-Horde says why in JSON; what stands before it has pages for people.
+  if (may_refuse && IsJsonObject(response->body)) return UnknownCredential();
   if (status != 200) {
     return Unavailable(absl::StrCat("it answered ", status),
                        response->retry_after.value_or(absl::Seconds(1)));

@@ -1,5 +1,6 @@
 #include "service/auth/horde_lookup.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -12,11 +13,16 @@ namespace {
 
 constexpr size_t kMaxAnswerBytes = 1 << 20;
 
-HordeLookup::Answer TooMany() {
+constexpr absl::Duration kLongestPause = absl::Minutes(1);
+
+HordeLookup::Answer Unavailable(absl::string_view why, absl::Duration retry_after) {
   ErrorExtras extras;
-  extras.retry_after = absl::Seconds(1);
-  return Error(absl::StatusCode::kUnavailable, "IDENTITY_UNAVAILABLE",
-               "too many callers are being asked for", std::move(extras));
+  extras.retry_after = retry_after;
+  return Error(absl::StatusCode::kUnavailable, "IDENTITY_UNAVAILABLE", why, std::move(extras));
+}
+
+HordeLookup::Answer TooMany() {
+  return Unavailable("too many callers are being asked for", absl::Seconds(1));
 }
 
 std::string QuestionUrl(absl::string_view base) {
@@ -66,6 +72,11 @@ std::optional<HordeLookup::Answer> HordeLookup::Join(const Sha256Digest& digest,
   const HordeUser* const user = cache_.UserInGrace(digest, now);
   const auto asked = questions_.find(digest);
   if (asked != questions_.end()) return JoinQuestionLocked(&asked->second, user, done);
+  if (now < paused_until_) {
+    if (user != nullptr) return *user;
+    return Unavailable("AI-Horde wants to be asked later",
+                       std::max(paused_until_ - now, absl::Seconds(1)));
+  }
   if (questions_.size() >= options_.max_questions) return user != nullptr ? *user : TooMany();
   *send = true;
   Question& question = questions_[digest];
@@ -146,6 +157,9 @@ void HordeLookup::Answered(const Sha256Digest& digest,
     const absl::Time now = clock_.TimeNow();
     MutexLock lock(&mutex_);
     answer = cache_.Keep(digest, std::move(answer), now);
+    if (response.ok() && response->status != 200 && response->retry_after.has_value()) {
+      paused_until_ = now + std::min(*response->retry_after, kLongestPause);
+    }
     const auto asked = questions_.find(digest);
     if (asked != questions_.end()) {
       waiting = std::move(asked->second.waiting);

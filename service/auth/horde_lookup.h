@@ -27,7 +27,8 @@ namespace modelref {
 //
 // Who is in grace (HordeCache) does not wait long: when AI-Horde has not answered within
 // `patience`, failed to answer about this user a moment ago, or cannot be asked, the user is
-// served, and what AI-Horde says in the end counts from then on.
+// served, and what AI-Horde says in the end counts from then on. An answer other than 200 with
+// Retry-After (429, 503) stops all questions for as long, a minute at most.
 class HordeLookup {
  public:
   struct Options {
@@ -96,6 +97,7 @@ class HordeLookup {
   std::deque<Patience> patience_ ABSL_GUARDED_BY(mutex_);  // By their ends.
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Time paused_until_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   std::atomic<uint64_t> asked_{0};
   std::atomic<uint64_t> failures_{0};
   std::atomic<bool> answering_{true};
@@ -107,8 +109,9 @@ class HordeLookup {
 // What an answer of AI-Horde's find_user means:
 //   200 with "username": "Name#123"     the user
 //   200 with a name that has no number  CREDENTIAL_INVALID
-//   400, 401, 403, 404                  CREDENTIAL_INVALID
-//   anything else                       IDENTITY_UNAVAILABLE: it says nothing about the key
+//   400, 401, 403, 404 with JSON        CREDENTIAL_INVALID
+//   anything else                       IDENTITY_UNAVAILABLE: it says nothing about the key, such
+//                                       as a page of what stands before AI-Horde
 HordeCache::Answer ReadHordeAnswer(const absl::StatusOr<HttpResponse>& response);
 
 }  // namespace modelref

@@ -232,6 +232,29 @@ TEST_F(HordeLookupTest, TheAnswerBehindGraceCounts) {
   EXPECT_THAT(*lookup.Find(kKey), HasReason("CREDENTIAL_INVALID"));
 }
 
+TEST_F(HordeLookupTest, NobodyIsAskedAboutWhileHordeWantsPeace) {
+  std::atomic<bool> busy{false};
+  const FakeHttpServer server([&busy](const std::string& head) {
+    return busy ? HttpAnswer(429, "{}", "Retry-After: 20\r\n") : Known(head);
+  });
+  const auto lookup = LookUpAt(server);
+  ASSERT_THAT(Ask(*lookup, kKey), IsOk());
+  busy = true;
+  clock_.Advance(absl::Seconds(61));
+  EXPECT_THAT(Ask(*lookup, "stranger"), HasReason("IDENTITY_UNAVAILABLE"));
+  const int asked = server.requests();
+  clock_.Advance(absl::Seconds(2));
+  const Answer refused = Ask(*lookup, "another");
+  EXPECT_THAT(refused, HasReason("IDENTITY_UNAVAILABLE"));
+  EXPECT_EQ(ExtrasOf(refused.status()).retry_after, absl::Seconds(18));
+  EXPECT_THAT(Ask(*lookup, kKey), IsOk()) << "in grace";
+  EXPECT_EQ(server.requests(), asked);
+  busy = false;
+  clock_.Advance(absl::Seconds(18));
+  EXPECT_THAT(Ask(*lookup, "another"), HasReason("CREDENTIAL_INVALID"));
+  EXPECT_EQ(server.requests(), asked + 1);
+}
+
 TEST_F(HordeLookupTest, OnlySoManyWaitForOneQuestion) {
   const FakeHttpServer server([](const std::string&) { return HttpReply{.hold = true}; });
   HordeLookup::Options options;
@@ -276,10 +299,18 @@ TEST(HordeAnswerTest, ANameWithoutANumberIsNobody) {
     response.body = absl::StrCat(R"({"username":")", name, R"("})");
     EXPECT_THAT(ReadHordeAnswer(response), HasReason("CREDENTIAL_INVALID")) << name;
   }
+}
+
+TEST(HordeAnswerTest, ARefusalIsOneOnlyWhereHordeItselfSaysSo) {
   for (const int status : {400, 401, 403, 404}) {
     HttpResponse response;
     response.status = status;
+    response.body = R"({"message":"No user matching"})";
     EXPECT_THAT(ReadHordeAnswer(response), HasReason("CREDENTIAL_INVALID")) << status;
+    for (const char* body : {"<html>Just a moment...</html>", "", "[]", "\"no\""}) {
+      response.body = body;
+      EXPECT_THAT(ReadHordeAnswer(response), HasReason("IDENTITY_UNAVAILABLE")) << status << body;
+    }
   }
 }
 
