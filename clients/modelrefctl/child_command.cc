@@ -65,6 +65,22 @@ absl::Status WaitForChild(pid_t child) {
   return absl::InternalError(absl::StrCat("the command exited with ", WEXITSTATUS(status)));
 }
 
+// The same with nothing added, and without the secret that is in it.
+std::vector<std::string> EnvironmentWithoutToken() {
+  std::vector<std::string> all;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    if (!absl::StartsWith(*entry, "MODELREF_TOKEN=")) all.emplace_back(*entry);
+  }
+  return all;
+}
+
+std::vector<char*> PointersTo(std::vector<std::string>* words) {
+  std::vector<char*> pointers;
+  for (std::string& word : *words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
 // The child starts as if from a shell: nothing blocked, SIGPIPE as usual.
 void ResetSignals(posix_spawnattr_t* attributes) {
   sigset_t signals;
@@ -102,13 +118,10 @@ absl::Status RunChild(const std::string& command, absl::string_view input,
   if (stdin_fd < 0) return SystemError("hand the event to the command", errno);
   const auto close_input = absl::MakeCleanup([stdin_fd] { close(stdin_fd); });
   std::vector<std::string> environment = Environment(variables);
-  std::vector<char*> environment_pointers;
-  for (std::string& entry : environment) environment_pointers.push_back(entry.data());
-  environment_pointers.push_back(nullptr);
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   posix_spawn_file_actions_adddup2(&files, stdin_fd, STDIN_FILENO);
-  return RunShell(&files, {command}, environment_pointers.data());
+  return RunShell(&files, {command}, PointersTo(&environment).data());
 }
 
 absl::Status RunOnTerminal(const std::string& command, const std::string& argument,
@@ -117,7 +130,9 @@ absl::Status RunOnTerminal(const std::string& command, const std::string& argume
   posix_spawn_file_actions_init(&files);
   // stdout is for data.
   if (!has_stdout) posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
-  return RunShell(&files, {absl::StrCat(command, " \"$@\""), "sh", argument}, environ);
+  std::vector<std::string> environment = EnvironmentWithoutToken();
+  return RunShell(&files, {absl::StrCat(command, " \"$@\""), "sh", argument},
+                  PointersTo(&environment).data());
 }
 
 }  // namespace modelref::ctl

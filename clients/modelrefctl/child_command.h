@@ -16,7 +16,8 @@ absl::Status RunChild(const std::string& command, absl::string_view input,
                       const std::vector<std::pair<std::string, std::string>>& variables);
 
 // Runs `command` by /bin/sh with `argument` as its last word, and waits for it. It has our
-// terminal: stdin, stderr, and stdout, for which stderr stands in unless `has_stdout`.
+// terminal: stdin, stderr, and stdout, for which stderr stands in unless `has_stdout`; and our
+// environment but for MODELREF_TOKEN.
 //   INTERNAL  as above.
 absl::Status RunOnTerminal(const std::string& command, const std::string& argument,
                            bool has_stdout);

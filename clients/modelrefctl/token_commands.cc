@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "backends/base/clock.h"
 #include "backends/base/digest.h"
+#include "backends/base/error.h"
 #include "backends/base/status_macros.h"
 #include "clients/modelrefctl/commands.h"
 #include "clients/modelrefctl/exit_codes.h"
@@ -92,6 +93,24 @@ absl::StatusOr<absl::Time> ExpiryOf(Invocation& invocation) {
   return expires;
 }
 
+absl::Status PrintCreated(Invocation& invocation, const CreatedToken& created) {
+  JsonObject object = TokenJson(created.entry, Now(invocation));
+  object.Set("token", created.secret);
+  absl::Status printed;
+  switch (invocation.output()) {
+    case OutputMode::kJson:
+    case OutputMode::kYaml:
+      printed = invocation.PrintValue(std::move(object));
+      break;
+    case OutputMode::kJsonl:
+      printed = invocation.Print(CanonicalJson(object) + "\n");
+      break;
+    default:
+      printed = invocation.Print(created.secret + "\n");
+  }
+  return printed.ok() ? invocation.host().out->Flush() : printed;
+}
+
 absl::Status RunCreate(Invocation& invocation) {
   ASSIGN_OR_RETURN(const std::string path, TokensPath(invocation));
   NewToken token;
@@ -103,17 +122,13 @@ absl::Status RunCreate(Invocation& invocation) {
   ASSIGN_OR_RETURN(token.expires, ExpiryOf(invocation));
   ASSIGN_OR_RETURN(const CreatedToken created, CreateToken(path, token, Now(invocation)));
   invocation.Note("this is the only time that the token is shown; keep it in a file of mode 600");
-  JsonObject object = TokenJson(created.entry, Now(invocation));
-  object.Set("token", created.secret);
-  switch (invocation.output()) {
-    case OutputMode::kJson:
-    case OutputMode::kYaml:
-      return invocation.PrintValue(std::move(object));
-    case OutputMode::kJsonl:
-      return invocation.Print(CanonicalJson(object) + "\n");
-    default:
-      return invocation.Print(created.secret + "\n");
-  }
+  absl::Status printed = PrintCreated(invocation, created);
+  if (printed.ok()) return printed;
+  // Nobody knows the token, and nobody shall wonder whose it is.
+  const absl::Status revoked = RevokeTokens(path, TokenFingerprint(created.entry)).status();
+  return Annotated(printed, revoked.ok() ? "the token could not be shown and was revoked"
+                                         : absl::StrCat("the token could not be shown; revoke ",
+                                                        TokenFingerprint(created.entry)));
 }
 
 absl::Status RunRevoke(Invocation& invocation) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -42,6 +43,18 @@ TEST(ChildCommandTest, AProgramOnTheTerminalGetsItsArgumentAsOneWord) {
   EXPECT_TRUE(dir.Exists("a 'file' $(x)"));
   EXPECT_THAT(RunOnTerminal("test 1 = 2 -o -f", dir.PathOf("missing"), false),
               StatusIs(absl::StatusCode::kInternal, HasSubstr("exited with 1")));
+}
+
+TEST(ChildCommandTest, AProgramOnTheTerminalDoesNotGetOurToken) {
+  TempDir dir;
+  ASSERT_EQ(setenv("MODELREF_TOKEN", "mrt_secret", 1), 0);
+  ASSERT_EQ(setenv("MODELREF_TOKEN_FILE", "/a/file", 1), 0);
+  const absl::Status status = RunOnTerminal("env >", dir.PathOf("out"), false);
+  unsetenv("MODELREF_TOKEN");
+  unsetenv("MODELREF_TOKEN_FILE");
+  ASSERT_THAT(status, IsOk());
+  EXPECT_EQ(dir.Read("out").find("mrt_secret"), std::string::npos);
+  EXPECT_NE(dir.Read("out").find("MODELREF_TOKEN_FILE=/a/file"), std::string::npos);
 }
 
 }  // namespace

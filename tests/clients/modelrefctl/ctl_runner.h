@@ -25,6 +25,8 @@ class CtlRunner {
   void SetVariable(const std::string& name, const std::string& value) { variables_[name] = value; }
   // What commands find on stdin: a descriptor that the test keeps open.
   void SetInput(int fd) { in_ = fd; }
+  // Where stdout goes instead of the result; not owned.
+  void SetOutput(ctl::Sink* out) { out_ = out; }
   void SetTerminal(ctl::Terminal terminal) { terminal_ = terminal; }
   ctl::Interrupts& interrupts() { return interrupts_; }
 
@@ -37,7 +39,7 @@ class CtlRunner {
       if (found == variables_.end()) return std::nullopt;
       return found->second;
     };
-    host.out = &out;
+    host.out = out_ != nullptr ? out_ : &out;
     host.err = &err;
     host.in = in_;
     host.terminal = terminal_;
@@ -51,6 +53,7 @@ class CtlRunner {
   std::map<std::string, std::string> variables_;
   ctl::Terminal terminal_;
   int in_ = -1;
+  ctl::Sink* out_ = nullptr;
   ctl::Interrupts interrupts_;
 };
 

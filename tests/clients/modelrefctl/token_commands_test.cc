@@ -1,10 +1,13 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "absl/strings/match.h"
 #include "absl/strings/strip.h"
 #include "backends/base/json.h"
+#include "clients/modelrefctl/sink.h"
 #include "service/auth/token_table.h"
 #include "service/auth/tokens_editor.h"
 #include "tests/clients/modelrefctl/ctl_runner.h"
@@ -47,6 +50,20 @@ TEST_F(TokenCommandsTest, CreatePrintsTheTokenAndNothingElseOnStdout) {
   EXPECT_EQ(entry->role, Role::kRequestor);
   EXPECT_FALSE(absl::StrContains(result.err, secret));
   EXPECT_THAT(result.err, HasSubstr("only time"));
+}
+
+TEST_F(TokenCommandsTest, ATokenThatCannotBeShownIsRevoked) {
+  ASSERT_EQ(Run({"token", "create", "ci", "--role", "admin"}).code, 0);
+  const int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  FdSink sink(full, 1 << 16);
+  runner_.SetOutput(&sink);
+  for (const char* mode : {"plain", "json", "jsonl", "yaml"}) {
+    const CtlResult result = Run({"token", "create", "ci", "--role", "admin", "-o", mode});
+    EXPECT_NE(result.code, 0);
+    EXPECT_THAT(result.err, HasSubstr("was revoked"));
+    EXPECT_THAT(Entries(), SizeIs(1)) << mode;
+  }
+  close(full);
 }
 
 TEST_F(TokenCommandsTest, JsonHasTheTokenOnceAndListNever) {
