@@ -16,8 +16,6 @@ namespace modelref {
 namespace {
 
 constexpr double kTwoTo63 = 9223372036854775808.0;
-// Longer decimal strings are refused by the original.
-constexpr size_t kMaxIntDigits = 4300;
 constexpr absl::string_view kTrueWords[] = {"1", "on", "t", "true", "y", "yes"};
 constexpr absl::string_view kFalseWords[] = {"0", "off", "f", "false", "n", "no"};
 
@@ -58,7 +56,7 @@ std::optional<std::string> IntOfText(absl::string_view text) {
     if (!absl::ascii_isdigit(text[i])) return std::nullopt;
     digits.push_back(text[i]);
   }
-  if (digits.empty() || digits.size() > kMaxIntDigits) return std::nullopt;
+  if (digits.empty() || digits.size() > kMaxPythonIntDigits) return std::nullopt;
   digits.erase(0, std::min(digits.find_first_not_of('0'), digits.size() - 1));
   return absl::StrCat(negative && digits != "0" ? "-" : "", digits);
 }

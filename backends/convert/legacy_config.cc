@@ -52,10 +52,17 @@ bool IsFalsy(const Json& value) {
   return value.is_null() || LaxInt(value) == "0";
 }
 
+template <typename Entry>
+struct ReadEntry {
+  Entry entry;
+  size_t index;
+  bool is_whole;  // All of it could be read.
+};
+
 template <typename Entry, typename Read>
-std::vector<Entry> ReadEntries(const JsonObject& config, absl::string_view name, Read read,
-                               std::vector<FieldViolation>* problems) {
-  std::vector<Entry> entries;
+std::vector<ReadEntry<Entry>> ReadEntries(const JsonObject& config, absl::string_view name,
+                                          Read read, std::vector<FieldViolation>* problems) {
+  std::vector<ReadEntry<Entry>> entries;
   const Json* value = config.Find(name);
   if (value == nullptr || IsFalsy(*value)) return entries;
   const JsonArray* array = value->AsArray();
@@ -70,7 +77,9 @@ std::vector<Entry> ReadEntries(const JsonObject& config, absl::string_view name,
       problems->push_back({path, "an object is expected"});
       continue;
     }
-    entries.push_back(read(LegacyFields(*entry, absl::StrCat(path, "."), problems)));
+    const size_t problems_before = problems->size();
+    Entry read_entry = read(LegacyFields(*entry, absl::StrCat(path, "."), problems));
+    entries.push_back({std::move(read_entry), i, problems->size() == problems_before});
   }
   return entries;
 }
@@ -129,8 +138,10 @@ class DownloadList {
   std::map<std::string, size_t> places_;
 };
 
-void SetAddress(const LegacyDownload& entry, size_t index, DownloadList* downloads,
-                std::vector<FieldViolation>* problems, std::vector<std::string>* remarks) {
+// `knows_files`: a file that is not listed is not there.
+void SetAddress(const LegacyDownload& entry, size_t index, bool knows_files,
+                DownloadList* downloads, std::vector<FieldViolation>* problems,
+                std::vector<std::string>* remarks) {
   const std::string name = entry.file_name.value_or("");
   const std::string url = entry.file_url.value_or("");
   if (!entry.file_path.value_or("").empty()) {
@@ -142,6 +153,7 @@ void SetAddress(const LegacyDownload& entry, size_t index, DownloadList* downloa
   }
   ConvertedDownload* download = downloads->Find(name);
   if (download == nullptr) {
+    if (!knows_files) return;
     problems->push_back({absl::StrCat("config.download[", index, "].file_name"),
                          absl::StrCat("\"", name, "\" is not among the files of the config")});
     return;
@@ -162,22 +174,23 @@ ConvertedConfig ConvertLegacyConfig(const JsonObject& record, std::vector<FieldV
   const JsonObject empty;
   const JsonObject& config = value == nullptr || value->is_null() ? empty : *value->AsObject();
   const size_t problems_before = problems->size();
-  const std::vector<LegacyFile> files =
+  const std::vector<ReadEntry<LegacyFile>> files =
       ReadEntries<LegacyFile>(config, "files", ReadFileEntry, problems);
-  const std::vector<LegacyDownload> downloads =
+  const bool knows_files = problems->size() == problems_before;
+  const std::vector<ReadEntry<LegacyDownload>> downloads =
       ReadEntries<LegacyDownload>(config, "download", ReadDownloadEntry, problems);
   out.embedded_component_hashes =
       LegacyFields(config, "config.", problems).OptionalStringMap("embedded_component_hashes");
   out.has_addresses = !downloads.empty();
   DownloadList list;
-  for (const LegacyFile& file : files) {
-    RemarkOnFile(file, remarks);
-    list.AddFile(file);
+  for (const ReadEntry<LegacyFile>& file : files) {
+    RemarkOnFile(file.entry, remarks);
+    list.AddFile(file.entry);
   }
-  // Entries that could not be read would only be reported again.
-  if (problems->size() != problems_before) return out;
-  for (size_t i = 0; i < downloads.size(); ++i) {
-    SetAddress(downloads[i], i, &list, problems, remarks);
+  for (const ReadEntry<LegacyDownload>& download : downloads) {
+    // What could not be read would only be reported again.
+    if (!download.is_whole) continue;
+    SetAddress(download.entry, download.index, knows_files, &list, problems, remarks);
   }
   out.downloads = list.Take();
   return out;

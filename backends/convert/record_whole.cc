@@ -24,10 +24,18 @@ bool IsFinite(const JsonNumber& number) {
   return absl::SimpleAtod(number.lexeme, &value) && std::isfinite(value);
 }
 
+// One such number makes the whole file unreadable there.
+bool IsTooLongInPython(absl::string_view lexeme) {
+  return IsPythonInt(lexeme) && lexeme.size() > kMaxPythonIntDigits + (lexeme[0] == '-' ? 1 : 0);
+}
+
 // Why the value cannot be stored; empty when it can.
 std::string WhyNotStorable(const Json& value, size_t levels) {
   const JsonNumber* number = value.AsNumber();
   if (number != nullptr && !IsFinite(*number)) return "holds a number that is not finite";
+  if (number != nullptr && IsTooLongInPython(number->lexeme)) {
+    return absl::StrCat("holds an integer of more than ", kMaxPythonIntDigits, " digits");
+  }
   const JsonArray* array = value.AsArray();
   const JsonObject* object = value.AsObject();
   if (array == nullptr && object == nullptr) return "";
@@ -91,7 +99,9 @@ void CheckWholeRecord(const Category& category, absl::string_view name, const Js
                     "BACKEND_PREFIXED_NAME"},
                    check);
     }
-    if (absl::StrContains(name, "://")) AddViolation({"name", "is an address"}, check);
+    if (absl::StrContains(name, "://")) {
+      AddViolation({"name", "an address is not the name of a text model", "BAD_MODEL_NAME"}, check);
+    }
   }
   for (const auto& [member, value] : record.members()) {
     const std::string reason = WhyNotStorable(value, max_depth - 1);

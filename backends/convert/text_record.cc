@@ -15,9 +15,9 @@
 #include "backends/convert/legacy_fields.h"
 #include "backends/convert/python_text.h"
 #include "backends/convert/record_fields.h"
-#include "backends/convert/text_csv.h"
 #include "backends/convert/text_legacy_document.h"
 #include "backends/convert/text_names.h"
+#include "backends/convert/text_table_check.h"
 
 namespace modelref {
 namespace {
@@ -36,15 +36,8 @@ constexpr absl::string_view kOptionalLegacyFields[] = {
     "type", "config", "download_all", "available", "features_not_supported",
 };
 
-// As readers of the table get them.
-constexpr absl::string_view kLegacyOrder[] = {
-    "name", "model_name", "baseline", "parameters",   "description", "version",         "style",
-    "nsfw", "tags",       "settings", "display_name", "url",         "instruct_format",
-};
-
-template <size_t N>
-bool Contains(const absl::string_view (&values)[N], absl::string_view value) {
-  return std::find(std::begin(values), std::end(values), value) != std::end(values);
+bool Contains(absl::Span<const absl::string_view> values, absl::string_view value) {
+  return std::find(values.begin(), values.end(), value) != values.end();
 }
 
 bool IsEmpty(const Json& value) {
@@ -92,7 +85,6 @@ class TextRecordProcessor {
     ProcessSettings();
     ProcessStyle();
     ProcessTags();
-    if (!check_.ok()) return std::move(check_);
     AddDefaults();
     DropEmpty();
     if (format_ == Format::kLegacy) FinishLegacy();
@@ -176,8 +168,9 @@ class TextRecordProcessor {
         !value->is_null()) {
       return Violate("tags", "a list of strings, or one string with commas is expected");
     }
+    const size_t violations = check_.violations.size();
     if (value != nullptr) FieldChecker(record_, "", &check_).Check(TagRules(*value));
-    if (!check_.ok()) return;
+    if (check_.violations.size() > violations) return;
     std::set<std::string> tags;
     const auto add = [&tags](absl::string_view text) {
       for (const absl::string_view tag : absl::StrSplit(text, ',')) {
@@ -228,17 +221,18 @@ class TextRecordProcessor {
 
   void FinishLegacy() {
     JsonObject ordered;
-    for (const absl::string_view field : kLegacyOrder) {
+    for (const absl::string_view field : TextLegacyOrder()) {
       if (Json* value = record_.Find(field); value != nullptr) {
         ordered.members().emplace_back(std::string(field), std::move(*value));
       }
     }
     for (auto& member : record_.members()) {
-      if (!Contains(kLegacyOrder, member.first)) ordered.members().push_back(std::move(member));
+      if (!Contains(TextLegacyOrder(), member.first))
+        ordered.members().push_back(std::move(member));
     }
     record_ = std::move(ordered);
     CheckNames();
-    if (check_.ok()) CheckTable();
+    CheckTextTable(name_, record_, &check_);
   }
 
   void CheckNames() {
@@ -248,27 +242,6 @@ class TextRecordProcessor {
             {"name", absl::StrCat(Quoted(entry), ": ", status.message()), "BAD_MODEL_NAME"},
             &check_);
       }
-    }
-  }
-
-  // A row that is not read back would take the whole table with it.
-  void CheckTable() {
-    const std::string table = FormatModelsCsv({TextRowOfLegacyRecord(name_, record_)});
-    const absl::StatusOr<ModelsCsv> read = ParseModelsCsv(table);
-    if (!read.ok() || read->rows.size() != 1) {
-      return Violate("", absl::StrCat("models.csv cannot hold it: ",
-                                      read.ok() ? "its row is not read back"
-                                                : Presentable(read.status().message())));
-    }
-    const JsonObject document = TextLegacyBaseDocument(read->rows);
-    const Json* entry = document.Find(name_);
-    if (entry == nullptr) return Violate("name", "models.csv would change it");
-    for (const absl::string_view field : kLegacyOrder) {
-      if (field == "nsfw" || field == "version") continue;
-      const Json* before = record_.Find(field);
-      const Json* after = entry->AsObject()->Find(field);
-      const bool same = before == nullptr || after == nullptr ? before == after : *before == *after;
-      if (!same) Violate(field, "models.csv would not give it back as it is");
     }
   }
 

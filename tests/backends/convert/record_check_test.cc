@@ -303,6 +303,17 @@ const CheckCase kLegacyCases[] = {
      R"({"name":"m","model_name":"m","parameters":7.5,"settings":[]})",
      {"parameters: an integer from 0 to 2^63 - 1 is expected, not this number",
       "settings: an object is expected, not a list"}},
+    {"DownloadsBesideEntriesThatCannotBeRead",
+     "blip",
+     R"({"name":"m","config":{"files":[{"path":"a","md5sum":5},{"path":"b"}],
+           "download":[{"file_name":"b","file_url":7},{"file_name":"a","file_url":"https://[x"},
+                       {"file_name":"c","file_url":"https://x"}]}})",
+     {"config.download[0].file_url: a string is expected, not this number",
+      "config.files[0].md5sum: a string is expected, not this number",
+      "config.download[1].file_url: not an address"},
+     {"config.download[0].file_url: is empty",
+      "config.files[0].sha256sum: is not known: the file cannot be verified",
+      "config.files[1].sha256sum: is not known: the file cannot be verified"}},
     {"NumbersThatAreNotFinite",
      "blip",
      R"({"name":"m","mine":[[1e999]]})",
@@ -311,6 +322,27 @@ const CheckCase kLegacyCases[] = {
 
 INSTANTIATE_TEST_SUITE_P(Rules, LegacyCheckTest, ::testing::ValuesIn(kLegacyCases),
                          [](const auto& param) { return std::string(param.param.name); });
+
+// A file with a longer one cannot be read in Python at all.
+TEST(RecordCheckTest, IntegersHaveAsManyDigitsAsPythonReads) {
+  const auto check = [](const std::string& lexeme) {
+    JsonObject inner, record;
+    record.Set("name", "m");
+    inner.Set("x", JsonArray{Json(JsonNumber{lexeme})});
+    record.Set("mine", Json(std::move(inner)));
+    const Category& blip = *FindBuiltInCategory("blip");
+    const RecordCheck legacy = CheckLegacyRecord(blip, "m", record);
+    EXPECT_EQ(legacy.ok(), CheckV2Record(blip, "m", record).ok());
+    return legacy.ok() ? "" : legacy.violations[0].field + ": " + legacy.violations[0].description;
+  };
+  EXPECT_EQ(check(std::string(4300, '7')), "");
+  EXPECT_EQ(check("-" + std::string(4300, '7')), "");
+  EXPECT_EQ(check("0." + std::string(9000, '7')), "");
+  for (const char* sign : {"", "-"}) {
+    EXPECT_EQ(check(sign + std::string(4301, '7')),
+              "mine: holds an integer of more than 4300 digits");
+  }
+}
 
 struct NameCase {
   const char* category;

@@ -171,7 +171,7 @@ TEST(TextRecordTest, PrefixedNamesAndAddressesAreRefused) {
       const RecordCheck check = ProcessTextRecord(format, name, &record);
       ASSERT_FALSE(check.ok());
       EXPECT_EQ(check.violations[0].reason,
-                absl::StrContains(name, "://") ? "INVALID_RECORD" : "BACKEND_PREFIXED_NAME");
+                absl::StrContains(name, "://") ? "BAD_MODEL_NAME" : "BACKEND_PREFIXED_NAME");
     }
   }
 }
@@ -214,6 +214,37 @@ TEST(TextRecordTest, AVeryLargeCellIsRefusedInLegacyForm) {
   JsonObject v2 = record;
   EXPECT_FALSE(ProcessTextRecord(Format::kLegacy, "M", &record).ok());
   EXPECT_TRUE(ProcessTextRecord(Format::kV2, "M", &v2).ok());
+}
+
+// Python's csv module reads no cell of more characters, and nothing behind it.
+TEST(TextRecordTest, ACellHoldsAsManyCharactersAsPythonReads) {
+  const auto refused = [](const std::string& description) {
+    JsonObject record = Object(R"({"parameters":1})");
+    record.Set("description", description);
+    std::vector<std::string> fields;
+    for (const RecordViolation& violation :
+         ProcessTextRecord(Format::kLegacy, "M", &record).violations) {
+      fields.push_back(violation.field);
+    }
+    return fields;
+  };
+  EXPECT_TRUE(refused(std::string(131072, 'x')).empty());
+  EXPECT_EQ(refused(std::string(131073, 'x')), std::vector<std::string>{"description"});
+  std::string wide;
+  for (int i = 0; i < 131072; ++i) wide += "é";
+  EXPECT_TRUE(refused(wide).empty());
+  EXPECT_EQ(refused(wide + "é"), std::vector<std::string>{"description"});
+}
+
+TEST(TextRecordTest, WhatATableCannotHoldIsListedBesideWhatDoesNotFit) {
+  JsonObject record = Object(R"({"parameters":true,"tags":[7],"display_name":"\ud800","url":5})");
+  const std::string name(503, 'x');
+  std::vector<std::string> fields;
+  for (const RecordViolation& violation :
+       ProcessTextRecord(Format::kLegacy, name, &record).violations) {
+    fields.push_back(violation.field);
+  }
+  EXPECT_EQ(fields, (std::vector<std::string>{"parameters", "tags[0]", "name", "name", ""}));
 }
 
 TEST(TextRecordTest, NamesLeaveRoomForThePrefixesInLegacyForm) {
