@@ -58,6 +58,11 @@ bool SameRecord(const RecordPtr& a, const RecordPtr& b) {
   return a->etag == b->etag;
 }
 
+bool IsOfName(const RecordViolation& violation) {
+  return violation.field == "name" &&
+         (violation.reason == "BAD_MODEL_NAME" || violation.reason == "BACKEND_PREFIXED_NAME");
+}
+
 class Preparation {
  public:
   Preparation(const WritePlan& plan, const WriteStep& step, const WriteLimits& limits,
@@ -153,13 +158,17 @@ bool Preparation::Read() {
 
 bool Preparation::Complete() {
   RecordCheck check = PrepareRecord(*plan_.category, plan_.key.format, step_.name, &record_);
+  std::vector<WriteViolation> of_name;
+  CheckName(step_, plan_, limits_, "", &of_name);
   for (RecordViolation& violation : check.violations) {
+    // The plan has told of the name.
+    if (!of_name.empty() && IsOfName(violation)) continue;
     out_.violations.push_back(Violation(std::move(violation)));
   }
   for (RecordViolation& warning : check.warnings) {
     out_.warnings.push_back(Violation(std::move(warning)));
   }
-  return out_.violations.empty();
+  return check.ok();
 }
 
 void Preparation::Finish() {

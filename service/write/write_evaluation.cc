@@ -1,12 +1,12 @@
 #include "service/write/write_evaluation.h"
 
-#include <map>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
 #include "backends/convert/text_names.h"
+#include "service/write/derived_document.h"
 #include "service/write/text_entries.h"
 
 namespace modelref {
@@ -35,6 +35,8 @@ class Evaluator {
   void CheckDocument();
   // False when the step may not meet what is stored.
   bool CheckPreconditions(const WriteStep& step, const Entry* entry);
+  // Adds what is wrong with the record of a put that is not done, so that all is told at once.
+  void Judge(const WriteStep& step, const Entry* entry, bool is_aside);
   // `moves`: the model goes to the end, whatever its record.
   void Put(const WriteStep& step, const Entry* entry, const PreparedPut& prepared, bool moves);
   void Delete(const WriteStep& step, const Entry* entry);
@@ -47,9 +49,6 @@ class Evaluator {
   void Violate(absl::StatusCode code, absl::string_view reason, const std::string& model,
                std::string description);
   void AddEdits();
-  // The derived changes of a v2 document without any content: as the original converts the whole
-  // category.
-  void DeriveOthers();
 
   const Root& root_;
   const WritePlan& plan_;
@@ -162,6 +161,15 @@ void Evaluator::DeleteOthers() {
   }
 }
 
+void Evaluator::Judge(const WriteStep& step, const Entry* entry, bool is_aside) {
+  // Fields alone say what is to change of a model.
+  if (step.is_delete || plan_.skip_invalid || (step.model != nullptr && entry == nullptr)) return;
+  for (WriteViolation& violation : PreparePut(root_, plan_, step, limits_, now_).violations) {
+    violation.is_aside = is_aside;
+    result_.violations.push_back(std::move(violation));
+  }
+}
+
 std::vector<bool> Evaluator::FindKept() const {
   std::vector<bool> kept(plan_.steps.size(), true);
   if (!plan_.replaces) return kept;
@@ -202,27 +210,11 @@ DocumentEdit EditOf(const DocumentKey& key, const Document& before,
   return edit;
 }
 
-void Evaluator::DeriveOthers() {
-  std::map<absl::string_view, RecordPtr> derived;
-  for (const RecordChange& change : derived_changes_) derived[change.name] = change.after;
-  // What somebody broke in the file is theirs.
-  for (const RecordProblem& problem : derived_->problems) derived.emplace(problem.name, nullptr);
-  std::vector<RecordChange> whole;
-  state_.document->Apply(changes_, 0)->ForEach([&](const Entry& entry) {
-    const Record& record = *entry.record;
-    if (IsTextEntry(plan_.key, record.name)) return;
-    const auto known = derived.find(record.name);
-    RecordPtr after = known != derived.end()
-                          ? known->second
-                          : DeriveRecord(plan_, record.name, Json(ObjectOf(record)), nullptr,
-                                         nullptr, limits_, &result_.warnings);
-    if (after != nullptr) whole.push_back({record.name, std::move(after)});
-  });
-  derived_changes_ = std::move(whole);
-}
-
 void Evaluator::AddEdits() {
-  if (derived_ != nullptr && derived_->mod_revision == 0 && !changes_.empty()) DeriveOthers();
+  if (derived_ != nullptr && derived_->mod_revision == 0 && !changes_.empty()) {
+    derived_changes_ = DeriveWhole(plan_, *derived_, *state_.document->Apply(changes_, 0),
+                                   derived_changes_, limits_, &result_.warnings);
+  }
   if (!changes_.empty()) {
     result_.edits.push_back(EditOf(plan_.key, *state_.document, std::move(changes_)));
   }
@@ -240,12 +232,16 @@ Evaluation Evaluator::Run(const std::vector<PreparedPut>& prepared) && {
   for (size_t i = 0; i < plan_.steps.size(); ++i) {
     const WriteStep& step = plan_.steps[i];
     const Entry* entry = state_.document->Find(step.name);
-    if (!CheckPreconditions(step, entry)) continue;
-    if (step.is_delete) {
+    if (!CheckPreconditions(step, entry)) {
+      Judge(step, entry, /*is_aside=*/true);
+    } else if (step.is_delete) {
       Delete(step, entry);
     } else {
       Put(step, entry, prepared[i], entry != nullptr && !kept[i]);
     }
+  }
+  for (const WriteStep& step : plan_.repeated) {
+    Judge(step, state_.document->Find(step.name), /*is_aside=*/false);
   }
   if (plan_.replaces) DeleteOthers();
   if (result_.violations.empty()) CheckSize();

@@ -180,6 +180,7 @@ absl::StatusOr<WritePlan> PlanWrites(const CategoryRegistry& registry, Format ca
     if (!names.insert(step.name).second) {
       Violate(step, "DUPLICATE_OPERATION", absl::StrCat("operations[", i, "]"),
               "another operation names the same model", &plan.violations);
+      plan.repeated.push_back(std::move(step));
       continue;
     }
     plan.steps.push_back(std::move(step));

@@ -46,6 +46,8 @@ struct WritePlan {
   const Category* category = nullptr;  // Of the registry.
   DocumentKey key;
   std::vector<WriteStep> steps;  // Of different models.
+  // Operations on models that an earlier one names: judged, never carried out.
+  std::vector<WriteStep> repeated;
   std::optional<Etag> if_match;  // Of the document.
   std::vector<WriteViolation> violations;
 

@@ -21,7 +21,7 @@ const std::string& Shown(const std::string& text) {
 absl::Status ErrorOf(const std::vector<WriteViolation>& violations) {
   if (violations.empty()) return absl::OkStatus();
   const auto of_request = [](const WriteViolation& violation) {
-    return violation.code == absl::StatusCode::kInvalidArgument;
+    return violation.code == absl::StatusCode::kInvalidArgument && !violation.is_aside;
   };
   auto first = std::find_if(violations.begin(), violations.end(), of_request);
   ErrorExtras extras;

@@ -20,6 +20,8 @@ struct WriteViolation {
   // Of the request, such as "operations[3].put.json.baseline"; empty when the request is not to
   // blame, but what it met.
   std::string request_field;
+  // Of a record that was not to be written anyway: listed, but never the error.
+  bool is_aside = false;
 };
 
 // The error that a write with these violations answers. When the request itself is wrong: the first

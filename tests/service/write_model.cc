@@ -225,12 +225,11 @@ WriteModel::Outcome WriteModel::Evaluate(const ModelWrite& write, int64_t now,
   for (const ModelStep& step : write.steps) {
     const auto found = FindIn(before, step.name);
     const char* reason = ReasonFor(write.key, step, found == before.end() ? nullptr : &*found);
-    if (reason != nullptr) {
-      outcome.reasons.insert(reason);
-    } else if (IsBad(step) && !write.skip_invalid) {
-      const bool is_json = step.content == ModelStep::Content::kInvalid;
-      outcome.reasons.insert(is_json ? "INVALID_RECORD" : "BAD_JSON");
-    }
+    if (reason != nullptr) outcome.reasons.insert(reason);
+    if (!IsBad(step) || write.skip_invalid) continue;
+    const bool is_json = step.content == ModelStep::Content::kInvalid;
+    (reason == nullptr ? outcome.reasons : outcome.asides)
+        .insert(is_json ? "INVALID_RECORD" : "BAD_JSON");
   }
   if (RemovesTooMany(write, before)) outcome.reasons.insert("MASS_REMOVAL");
   if (!outcome.reasons.empty()) return outcome;

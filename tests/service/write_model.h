@@ -61,6 +61,8 @@ class WriteModel {
 
   struct Outcome {
     std::set<std::string> reasons;  // Why it is refused; empty: it is not.
+    // What is wrong with records that are not looked at therefore; told where it only validates.
+    std::set<std::string> asides;
     bool changed = false;
     std::vector<bool> step_changed;  // Of the steps that are not left out.
     std::optional<uint64_t> events;  // How many it makes, where that is simple to say.

@@ -200,7 +200,8 @@ void WriteModelRun::Validate() {
   const WriteModel* model = judge_.At(root->revision);
   ASSERT_NE(model, nullptr) << "revision " << root->revision << " never was";
   WriteModel next;
-  const WriteModel::Outcome outcome = model->Evaluate(write, Now(), &next);
+  WriteModel::Outcome outcome = model->Evaluate(write, Now(), &next);
+  outcome.reasons.merge(outcome.asides);
   const Evaluation evaluation = process.writer->Validate(*root, *plan);
   std::set<std::string> reasons;
   for (const WriteViolation& violation : evaluation.violations) reasons.insert(violation.reason);

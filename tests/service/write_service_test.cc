@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 
+#include "backends/base/error.h"
 #include "tests/service/write_calls.h"
 #include "tests/testing/status_matchers.h"
 
@@ -215,7 +216,7 @@ TEST_F(WriteServiceTest, ValidationTellsEverythingAndChangesNothing) {
   request.set_if_match(std::string(32, 'x'));
   const auto bad = calls_.Put(request);
   ASSERT_THAT(bad, IsOk());
-  EXPECT_EQ(bad->validated().violation_count(), 1u);  // What is outdated is not looked at.
+  EXPECT_EQ(bad->validated().violation_count(), 3u);
   EXPECT_EQ(bad->validated().violations(0).reason(), "ETAG_MISMATCH");
   request.clear_if_match();
   const auto fields = calls_.Put(request);
@@ -318,6 +319,77 @@ TEST_F(WriteServiceTest, AServerThatCommitsNothingSaysWhy) {
   const auto put = calls.Put(PutRequest("clip", "a", "{}"));
   EXPECT_THAT(put, HasReason("READ_ONLY_REPLICA"));
   EXPECT_EQ(ExtrasOf(put.status()).metadata["primary"], "h:1");
+}
+
+// Reason and field of each, "ETAG_MISMATCH" or "INVALID_RECORD version".
+std::vector<std::string> Violations(const v1::Validated& validated) {
+  std::vector<std::string> violations;
+  for (const v1::Violation& violation : validated.violations()) {
+    violations.push_back(violation.reason());
+    if (!violation.field().empty()) violations.back() += " " + violation.field();
+  }
+  return violations;
+}
+
+TEST_F(WriteServiceTest, WhatIsWrongWithARecordIsToldAlsoWhereItMayNotBeWritten) {
+  ASSERT_THAT(calls_.Put(PutRequest("clip", "a", "{}")), IsOk());
+  v1::PutModelRequest put = PutRequest("clip", "a", R"({"version":1,"mine":1e999})");
+  put.mutable_options()->set_validate_only(true);
+  put.set_mode(v1::WRITE_MODE_CREATE_ONLY);
+  auto checked = calls_.Put(put);
+  ASSERT_THAT(checked, IsOk());
+  EXPECT_THAT(Violations(checked->validated()),
+              ElementsAre("MODEL_EXISTS", "INVALID_RECORD mine", "INVALID_RECORD version"));
+  put.set_mode(v1::WRITE_MODE_UPSERT);
+  put.set_if_match(std::string(32, 'x'));
+  checked = calls_.Put(put);
+  ASSERT_THAT(checked, IsOk());
+  EXPECT_THAT(Violations(checked->validated()),
+              ElementsAre("ETAG_MISMATCH", "INVALID_RECORD mine", "INVALID_RECORD version"));
+  // Fields of a model that does not exist cannot be judged.
+  v1::PutModelRequest fields;
+  fields.set_category("clip");
+  fields.set_name("none");
+  fields.set_mode(v1::WRITE_MODE_UPDATE_ONLY);
+  fields.mutable_model()->set_baseline("b");
+  EXPECT_THAT(calls_.Put(fields), HasReason("MODEL_NOT_FOUND"));
+  EXPECT_EQ(JsonOf("a").find("version"), std::string::npos);
+  // What is outdated is the error.
+  put.mutable_options()->set_validate_only(false);
+  EXPECT_THAT(calls_.Put(put), HasReason("ETAG_MISMATCH"));
+}
+
+TEST_F(WriteServiceTest, TheContentOfARepeatedOperationIsJudgedToo) {
+  v1::WriteModelsRequest request;
+  request.set_category("clip");
+  for (const char* json : {"{}", R"({"version":1})"}) {
+    v1::PutOperation* put = request.add_operations()->mutable_put();
+    put->set_name("a");
+    put->set_json(json);
+  }
+  request.mutable_options()->set_validate_only(true);
+  const auto checked = calls_.Write(request);
+  ASSERT_THAT(checked, IsOk());
+  EXPECT_THAT(Violations(checked->validated()),
+              ElementsAre("DUPLICATE_OPERATION", "INVALID_RECORD version"));
+  request.mutable_options()->set_validate_only(false);
+  const auto refused = calls_.Write(request);
+  EXPECT_THAT(refused, HasReason("DUPLICATE_OPERATION"));
+  EXPECT_EQ(ExtrasOf(refused.status()).field_violations.back().field,
+            "operations[1].put.json.version");
+}
+
+TEST_F(WriteServiceTest, ANameIsComplainedOfOnce) {
+  const auto violations = [&](const std::string& category, const std::string& name) {
+    v1::PutModelRequest put = PutRequest(category, name, R"({"parameters":1})");
+    put.mutable_options()->set_validate_only(true);
+    const auto checked = calls_.Put(put);
+    EXPECT_THAT(checked, IsOk());
+    return checked.ok() ? Violations(checked->validated()) : std::vector<std::string>();
+  };
+  EXPECT_THAT(violations("clip", std::string(513, 'x')), ElementsAre("BAD_MODEL_NAME"));
+  EXPECT_THAT(violations("text_generation", "koboldcpp/M"), ElementsAre("BACKEND_PREFIXED_NAME"));
+  EXPECT_THAT(violations("text_generation", "https://x/M"), ElementsAre("BAD_MODEL_NAME"));
 }
 
 }  // namespace
