@@ -187,10 +187,12 @@ void CheckFolders(ConfigBuilder* builder) {
   }
 }
 
+// Of the first list that names callers; empty when none does.
 absl::string_view PathOfIds(const v1::AuthConfig& auth) {
   if (auth.approver_ids_size() > 0) return "auth.approver_ids";
   if (auth.requestor_ids_size() > 0) return "auth.requestor_ids";
-  return auth.admin_ids_size() > 0 ? "auth.admin_ids" : "auth.worker_ids";
+  if (auth.admin_ids_size() > 0) return "auth.admin_ids";
+  return auth.worker_ids_size() > 0 ? "auth.worker_ids" : "";
 }
 
 void CheckAuth(ConfigBuilder* builder, std::vector<std::string>* warnings) {
@@ -211,19 +213,14 @@ void CheckAuth(ConfigBuilder* builder, std::vector<std::string>* warnings) {
   }
   const bool has_source =
       !auth.tokens_file().empty() || auth.horde_lookup() || auth.client_certificates();
-  const int ids = auth.requestor_ids_size() + auth.approver_ids_size() + auth.admin_ids_size() +
-                  auth.worker_ids_size();
-  // Whoever names who may write means that others may not; without a source every process of this
-  // machine might.
-  if (ids > 0 && !has_source) {
-    Refuse(builder, PathOfIds(auth),
+  const absl::string_view ids = PathOfIds(auth);
+  if (!ids.empty() && !has_source) {
+    // Others may not what these may; without a source every process of this machine might.
+    Refuse(builder, ids,
            "names callers whom nothing identifies: set auth.horde_lookup=true for users of "
            "AI-Horde, or auth.tokens_file or auth.client_certificates");
-  }
-  if (ids == 0 && auth.horde_lookup()) {
-    warnings->push_back(
-        "auth.horde_lookup: without ids of requestors, approvers, admins or workers its users may "
-        "only read");
+  } else if (ids.empty() && auth.horde_lookup()) {
+    warnings->push_back("auth.horde_lookup: its users may only read, as no auth.*_ids name them");
   }
 }
 
