@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
 #include "backends/base/json.h"
@@ -29,9 +30,9 @@ bool IsNumber(absl::string_view text) {
                      [](unsigned char c) { return absl::ascii_isdigit(c); });
 }
 
-bool IsJsonObject(absl::string_view text) {
-  const absl::StatusOr<Json> json = ParseJson(text);
-  return json.ok() && json->AsObject() != nullptr;
+// HTML, of whatever kind.
+bool IsPage(absl::string_view body) {
+  return absl::StartsWith(absl::StripLeadingAsciiWhitespace(body), "<");
 }
 
 }  // namespace
@@ -41,7 +42,7 @@ HordeCache::Answer ReadHordeAnswer(const absl::StatusOr<HttpResponse>& response)
   const int status = response->status;
   const bool may_refuse = status == 400 || status == 401 || status == 403 || status == 404;
   // AI-Horde says why in JSON; what stands before it has pages for people.
-  if (may_refuse && IsJsonObject(response->body)) return UnknownCredential();
+  if (may_refuse && !IsPage(response->body)) return UnknownCredential();
   if (status != 200) {
     return Unavailable(absl::StrCat("it answered ", status),
                        response->retry_after.value_or(absl::Seconds(1)));

@@ -301,13 +301,15 @@ TEST(HordeAnswerTest, ANameWithoutANumberIsNobody) {
   }
 }
 
-TEST(HordeAnswerTest, ARefusalIsOneOnlyWhereHordeItselfSaysSo) {
+TEST(HordeAnswerTest, APageForPeopleIsNoRefusalOfTheKey) {
   for (const int status : {400, 401, 403, 404}) {
     HttpResponse response;
     response.status = status;
-    response.body = R"({"message":"No user matching"})";
-    EXPECT_THAT(ReadHordeAnswer(response), HasReason("CREDENTIAL_INVALID")) << status;
-    for (const char* body : {"<html>Just a moment...</html>", "", "[]", "\"no\""}) {
+    for (const char* body : {R"({"message":"No user matching"})", "", "no such user"}) {
+      response.body = body;
+      EXPECT_THAT(ReadHordeAnswer(response), HasReason("CREDENTIAL_INVALID")) << status << body;
+    }
+    for (const char* body : {"<html>Just a moment...</html>", "\r\n <!DOCTYPE html>"}) {
       response.body = body;
       EXPECT_THAT(ReadHordeAnswer(response), HasReason("IDENTITY_UNAVAILABLE")) << status << body;
     }
