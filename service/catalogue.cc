@@ -29,15 +29,21 @@ absl::StatusOr<ReadPlan> PlanRead(const v1::ReadOptions& read) {
   return plan;
 }
 
+absl::StatusOr<Format> ResolveFormat(const Catalogue& catalogue, const Category& category,
+                                     v1::Format format) {
+  return FromProto(format, category.has_legacy() ? catalogue.canonical_format : Format::kV2);
+}
+
 absl::StatusOr<DocumentKey> ResolveDocument(const Catalogue& catalogue, const std::string& category,
                                             v1::Format format) {
   const std::string name = ResolveCategoryAlias(category);
-  if (catalogue.registry.Find(name) == nullptr) {
+  const Category* found = catalogue.registry.Find(name);
+  if (found == nullptr) {
     return Error(absl::StatusCode::kNotFound, "CATEGORY_NOT_FOUND",
                  absl::StrCat("no category \"", category.substr(0, kMaxCategoryNameBytes), "\""),
                  {.metadata = {{"category", category.substr(0, kMaxCategoryNameBytes)}}});
   }
-  ASSIGN_OR_RETURN(const Format resolved, FromProto(format, catalogue.canonical_format));
+  ASSIGN_OR_RETURN(const Format resolved, ResolveFormat(catalogue, *found, format));
   return DocumentKey{name, resolved};
 }
 

@@ -51,6 +51,12 @@ struct ReadPlan {
 //   INVALID_ARGUMENT (BAD_FIELD)  the position is malformed.
 absl::StatusOr<ReadPlan> PlanRead(const v1::ReadOptions& read);
 
+// The format that a request means for a category: unspecified is the canonical one, or v2 where
+// there is no legacy form, as for writes.
+//   INVALID_ARGUMENT (UNKNOWN_FORMAT)
+absl::StatusOr<Format> ResolveFormat(const Catalogue& catalogue, const Category& category,
+                                     v1::Format format);
+
 // The document that a request names, aliases included.
 //   NOT_FOUND (CATEGORY_NOT_FOUND), INVALID_ARGUMENT (UNKNOWN_FORMAT).
 absl::StatusOr<DocumentKey> ResolveDocument(const Catalogue& catalogue, const std::string& category,

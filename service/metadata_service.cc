@@ -122,12 +122,12 @@ absl::StatusOr<v1::GetCategoryMetadataResponse> MetadataService::GetCategoryMeta
 absl::StatusOr<v1::ListCategoryMetadataResponse> MetadataService::ListCategoryMetadata(
     const v1::ListCategoryMetadataRequest& request) const {
   RETURN_IF_ERROR(CheckSupported());
-  ASSIGN_OR_RETURN(const Format format, FromProto(request.format(), catalogue_.canonical_format));
   const RootPtr root = catalogue_.store.root();
   v1::ListCategoryMetadataResponse response;
   FillHeader(*root, catalogue_.node_id, response.mutable_header());
-  for (const DocumentKey& key : catalogue_.registry.DocumentKeys()) {
-    if (key.format == format) FillMetadata(*root->Find(key), response.add_metadata());
+  for (const Category& category : catalogue_.registry.categories()) {
+    ASSIGN_OR_RETURN(const Format format, ResolveFormat(catalogue_, category, request.format()));
+    FillMetadata(*root->Find({std::string(category.name), format}), response.add_metadata());
   }
   return response;
 }
@@ -137,9 +137,9 @@ absl::StatusOr<v1::GetLastUpdatedResponse> MetadataService::GetLastUpdated(
   RETURN_IF_ERROR(CheckSupported());
   std::vector<DocumentKey> keys;
   if (request.category().empty()) {
-    ASSIGN_OR_RETURN(const Format format, FromProto(request.format(), catalogue_.canonical_format));
-    for (DocumentKey& key : catalogue_.registry.DocumentKeys()) {
-      if (key.format == format) keys.push_back(std::move(key));
+    for (const Category& category : catalogue_.registry.categories()) {
+      ASSIGN_OR_RETURN(const Format format, ResolveFormat(catalogue_, category, request.format()));
+      keys.push_back({std::string(category.name), format});
     }
   } else {
     ASSIGN_OR_RETURN(DocumentKey key,

@@ -145,11 +145,11 @@ void ReferenceService::Register(MethodTable* methods) {
 
 absl::StatusOr<v1::ListCategoriesResponse> ReferenceService::ListCategories(
     const v1::ListCategoriesRequest& request) {
-  ASSIGN_OR_RETURN(const Format format, FromProto(request.format(), catalogue_.canonical_format));
   const RootPtr root = catalogue_.store.root();
   v1::ListCategoriesResponse response;
   FillHeader(*root, catalogue_.node_id, response.mutable_header());
   for (const Category& category : catalogue_.registry.categories()) {
+    ASSIGN_OR_RETURN(const Format format, ResolveFormat(catalogue_, category, request.format()));
     FillSummary(category, *root->Find({std::string(category.name), format}),
                 response.add_categories());
   }
@@ -279,7 +279,10 @@ absl::StatusOr<std::unique_ptr<StreamSource>> ReferenceService::FetchAllCategori
     return Invalid("TOO_MANY_KNOWN", "known", absl::StrCat("at most ", kMaxKnownDocuments));
   }
   for (const Category& category : catalogue_.registry.categories()) {
-    plan.keys.push_back({std::string(category.name), format});
+    ASSIGN_OR_RETURN(Format own, ResolveFormat(catalogue_, category, request.format()));
+    // Only legacy documents have one.
+    if (source_text) own = format;
+    plan.keys.push_back({std::string(category.name), own});
   }
   std::map<std::string, std::string> known;
   for (const v1::KnownDocument& document : request.known()) {

@@ -1,11 +1,15 @@
 #include "service/write_import.h"
 
+#include <algorithm>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
 #include "backends/base/json.h"
 #include "backends/base/status_macros.h"
+#include "backends/convert/same_content.h"
+#include "backends/convert/text_names.h"
 #include "service/bad_field.h"
 #include "service/rpc/bytes.h"
 #include "service/write_answers.h"
@@ -19,6 +23,15 @@ constexpr uint64_t kStepBytes = 256;
 
 absl::Status BadSequence(absl::string_view what) {
   return Error(absl::StatusCode::kInvalidArgument, "BAD_IMPORT_SEQUENCE", what);
+}
+
+// Whether `entry` is what the document has for the model `base` under that name.
+bool IsEntryOf(const WriteStep& base, const WriteStep& entry) {
+  absl::StatusOr<Json> model = ParseJson(base.json, {.depth = kMaxJsonDepth});
+  const absl::StatusOr<Json> shown = ParseJson(entry.json, {.depth = kMaxJsonDepth});
+  if (!model.ok() || !shown.ok() || model->AsObject() == nullptr) return false;
+  model->AsObject()->Set("name", entry.name);
+  return SameContent(*model, *shown);
 }
 
 }  // namespace
@@ -51,6 +64,9 @@ absl::Status ImportSink::Take(const grpc::ByteBuffer& message) {
 }
 
 absl::Status ImportSink::Begin(const v1::ImportHeader& header) {
+  if (header.options().route() == v1::WRITE_ROUTE_QUEUE) {
+    return BadField("import_header.options.route", "imports are not queued");
+  }
   ASSIGN_OR_RETURN(call_, service_.CheckOptions({caller_, kMethod}, header.options(), {}));
   if (header.mode() != v1::IMPORT_MODE_MERGE && header.mode() != v1::IMPORT_MODE_REPLACE) {
     return BadField("import_header.mode", "say MERGE or REPLACE");
@@ -66,6 +82,7 @@ absl::Status ImportSink::Begin(const v1::ImportHeader& header) {
   header_ = header;
   v1::ImportHeader body = header;
   body.mutable_options()->clear_request_id();
+  body.mutable_options()->clear_audit_request_id();
   body_.Update(body.SerializeAsString());
   return absl::OkStatus();
 }
@@ -94,12 +111,12 @@ absl::Status ImportSink::AddRecord(const v1::ImportRecord& record) {
       return BadSequence(
           absl::StrCat("a piece of another record where one of \"", last_name_, "\" is to follow"));
     }
-    if (!last_is_skipped_) plan_->steps.back().json += record.json();
+    if (last_json_ != nullptr) *last_json_ += record.json();
     return absl::OkStatus();
   }
   ++records_;
   last_name_ = record.name();
-  last_is_skipped_ = false;
+  last_json_ = nullptr;
   RETURN_IF_ERROR(Stage(kStepBytes + 2 * record.name().size()));
   WriteStep step;
   step.name = record.name();
@@ -113,21 +130,50 @@ absl::Status ImportSink::AddRecord(const v1::ImportRecord& record) {
                  absl::StrCat("\"", step.name, "\" comes twice"),
                  {.field_violations = {{field, "the model was sent before"}}});
   }
+  if (!bad_name.empty() && IsTextEntry(plan_->key, step.name)) {
+    entries_.push_back({std::move(step), plan_->steps.size(), std::move(bad_name.front())});
+    last_json_ = &entries_.back().step.json;
+    return absl::OkStatus();
+  }
   if (!bad_name.empty() && plan_->skip_invalid) {
     plan_->skipped.push_back(std::move(bad_name.front()));
-    last_is_skipped_ = true;
     return absl::OkStatus();
   }
   for (WriteViolation& violation : bad_name) plan_->violations.push_back(std::move(violation));
   plan_->steps.push_back(std::move(step));
+  last_json_ = &plan_->steps.back().json;
   return absl::OkStatus();
+}
+
+void ImportSink::JudgeEntries() {
+  std::multimap<std::string, const WriteStep*> models;
+  if (entries_.empty()) return;
+  for (const WriteStep& step : plan_->steps) {
+    TextEntryNames names = TextEntryNamesOf(step.name);
+    models.emplace(std::move(names.own), &step);
+    models.emplace(std::move(names.shared), &step);
+  }
+  for (DerivedEntry& entry : entries_) {
+    const auto [first, last] = models.equal_range(entry.step.name);
+    const bool follows = std::any_of(
+        first, last, [&](const auto& model) { return IsEntryOf(*model.second, entry.step); });
+    if (follows) continue;
+    (plan_->skip_invalid ? plan_->skipped : plan_->violations)
+        .push_back(std::move(entry.violation));
+  }
 }
 
 absl::StatusOr<Etag> ImportSink::ContentEtag() const {
   DocumentEtagBuilder builder;
-  for (const WriteStep& step : plan_->steps) {
+  const auto add = [&builder](const WriteStep& step) -> absl::Status {
     ASSIGN_OR_RETURN(const Json json, ParseJson(step.json, {.depth = kMaxJsonDepth}));
     builder.Add(step.name, RecordEtag(CanonicalJson(json)));
+    return absl::OkStatus();
+  };
+  auto entry = entries_.begin();
+  for (size_t i = 0; i <= plan_->steps.size(); ++i) {
+    for (; entry != entries_.end() && entry->place == i; ++entry) RETURN_IF_ERROR(add(entry->step));
+    if (i < plan_->steps.size()) RETURN_IF_ERROR(add(plan_->steps[i]));
   }
   return builder.Finish();
 }
@@ -142,12 +188,15 @@ absl::Status ImportSink::CheckCommit(const v1::ImportCommit& commit) {
   }
   ASSIGN_OR_RETURN(const std::optional<Etag> sent,
                    ReadIfMatch(commit.content_etag(), "import_commit.content_etag"));
-  if (!sent.has_value() || !plan_->skipped.empty()) return absl::OkStatus();
-  const absl::StatusOr<Etag> arrived = ContentEtag();
+  const bool can_compare = sent.has_value() && plan_->skipped.empty();
+  const absl::StatusOr<Etag> arrived = can_compare ? ContentEtag() : Etag();
   // Records that are no JSON are judged one by one.
-  if (!arrived.ok() || *arrived == *sent) return absl::OkStatus();
-  return Error(absl::StatusCode::kAborted, "ETAG_MISMATCH",
-               "what arrived is not what was sent; nothing was changed");
+  if (can_compare && arrived.ok() && *arrived != *sent) {
+    return Error(absl::StatusCode::kAborted, "ETAG_MISMATCH",
+                 "what arrived is not what was sent; nothing was changed");
+  }
+  JudgeEntries();
+  return absl::OkStatus();
 }
 
 void ImportSink::Finish(RawReply reply) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <unordered_set>
+#include <vector>
 
 #include "backends/base/digest.h"
 #include "backends/base/etag.h"
@@ -34,6 +35,15 @@ class ImportSink final : public UploadSink {
   absl::Status Stage(uint64_t bytes);
   void Validate(const RawReply& reply) const;
 
+  // An entry of a text model under the name of a backend, as exports have them.
+  struct DerivedEntry {
+    WriteStep step;
+    size_t place;  // How many models were sent before.
+    WriteViolation violation;
+  };
+  // Those that follow from their models need not be written; the others cannot be.
+  void JudgeEntries();
+
   WriteService& service_;
   const Caller caller_;
   const std::shared_ptr<std::atomic<uint64_t>> staged_;
@@ -45,7 +55,8 @@ class ImportSink final : public UploadSink {
   std::unordered_set<std::string> names_;
   uint64_t records_ = 0;
   std::string last_name_;
-  bool last_is_skipped_ = false;
+  std::string* last_json_ = nullptr;  // Of the record that came last; null: it is left out.
+  std::vector<DerivedEntry> entries_;
   bool continues_ = false;  // The last record is not whole yet.
   bool committed_ = false;
 };

@@ -62,7 +62,6 @@ absl::StatusOr<std::vector<Format>> ResolveFormats(const v1::WatchFilter& filter
     ASSIGN_OR_RETURN(const Format format, FromProto(static_cast<v1::Format>(value), canonical));
     formats.push_back(format);
   }
-  if (formats.empty()) formats.push_back(canonical);
   return formats;
 }
 
@@ -153,8 +152,10 @@ absl::StatusOr<WatchedSet> ResolveFilter(const v1::WatchFilter& filter,
   }
   ASSIGN_OR_RETURN(const std::vector<Format> formats, ResolveFormats(filter, canonical));
   WatchedSet watched;
-  const auto add = [&](const std::string& category) {
-    for (const Format format : formats) watched.keys.insert({category, format});
+  const auto add = [&](const std::string& name) {
+    for (const Format format : formats) watched.keys.insert({name, format});
+    const bool has_legacy = registry.Find(name)->has_legacy();
+    if (formats.empty()) watched.keys.insert({name, has_legacy ? canonical : Format::kV2});
   };
   for (int i = 0; i < filter.categories_size(); ++i) {
     const std::string name = ResolveCategoryAlias(filter.categories(i));

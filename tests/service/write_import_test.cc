@@ -67,6 +67,13 @@ TEST_F(WriteImportTest, AMergeAddsAndUpdatesAndKeepsTheRest) {
   EXPECT_EQ(server_.store().root()->revision, 4u);
 }
 
+TEST_F(WriteImportTest, AnImportIsNeverQueued) {
+  v1::ImportCategoryRequest header = Header(v1::IMPORT_MODE_MERGE);
+  header.mutable_import_header()->mutable_options()->set_route(v1::WRITE_ROUTE_QUEUE);
+  EXPECT_THAT(calls_.Import({header, Batch({"a"}), Commit(1)}),
+              StatusIs(absl::StatusCode::kInvalidArgument));
+}
+
 TEST_F(WriteImportTest, AReplacementDeletesTheOthersAndTakesOverTheOrder) {
   Fill({"a", "b", "c", "d"});
   const auto replaced =

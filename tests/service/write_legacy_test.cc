@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "absl/strings/str_replace.h"
 #include "tests/service/write_calls.h"
 #include "tests/testing/status_matchers.h"
@@ -250,6 +252,83 @@ TEST_F(WriteLegacyTest, TheTrailNamesTheModelOnceInEachForm) {
   ASSERT_TRUE(history.has_value());
   ASSERT_EQ(history->size(), 1u);
   EXPECT_EQ(history->front()->deltas.size(), 2u);
+}
+
+TEST_F(WriteLegacyTest, ACategoryWithoutALegacyFormIsReadWhereItIsWritten) {
+  ASSERT_THAT(calls_.Put(PutRequest("lora", "l", "{}")), IsOk());
+  v1::GetModelRequest get;
+  get.set_category("lora");
+  get.set_name("l");
+  v1::GetModelResponse model;
+  grpc::ClientContext get_context;
+  EXPECT_THAT(FromGrpcStatus(server_.reference().GetModel(&get_context, get, &model)), IsOk());
+  v1::ListCategoriesResponse list;
+  grpc::ClientContext list_context;
+  ASSERT_THAT(FromGrpcStatus(server_.reference().ListCategories(
+                  &list_context, v1::ListCategoriesRequest(), &list)),
+              IsOk());
+  for (const v1::CategorySummary& summary : list.categories()) {
+    const bool is_v2 = !FindBuiltInCategory(summary.category())->has_legacy();
+    EXPECT_EQ(summary.format(), is_v2 ? v1::FORMAT_V2 : v1::FORMAT_LEGACY) << summary.category();
+    EXPECT_EQ(summary.model_count(), summary.category() == "lora" ? 1u : 0u);
+  }
+  get.set_format(v1::FORMAT_LEGACY);
+  grpc::ClientContext legacy_context;
+  EXPECT_THAT(FromGrpcStatus(server_.reference().GetModel(&legacy_context, get, &model)),
+              StatusIs(absl::StatusCode::kNotFound));
+}
+
+// The records of the legacy text document as `category get | category import` sends them.
+std::vector<v1::ImportCategoryRequest> ImportOf(const Document& document) {
+  std::vector<v1::ImportCategoryRequest> parts(3);
+  parts[0].mutable_import_header()->set_category("text_generation");
+  parts[0].mutable_import_header()->set_mode(v1::IMPORT_MODE_REPLACE);
+  parts[1].mutable_import_batch();
+  document.ForEach([&](const Entry& entry) {
+    v1::ImportRecord* record = parts[1].mutable_import_batch()->add_records();
+    record->set_name(entry.record->name);
+    record->set_json(entry.record->json);
+  });
+  parts[2].mutable_import_commit()->set_record_count(document.record_count());
+  parts[2].mutable_import_commit()->set_content_etag(std::string(AsBytes(document.etag())));
+  return parts;
+}
+
+TEST_F(WriteLegacyTest, AnExportOfTextModelsCanBeImportedAsItIs) {
+  for (const char* name : {"A/M", "B/M", "C/N"}) {
+    ASSERT_THAT(calls_.Put(PutRequest("text_generation", name,
+                                      absl::StrCat(R"({"parameters":1,"url":")", name, "\"}"))),
+                IsOk());
+  }
+  const RootPtr before = server_.store().root();
+  auto parts = ImportOf(*before->Find(kLegacyText)->document);
+  const auto same = calls_.Import(parts);
+  ASSERT_THAT(same, IsOk());
+  EXPECT_EQ(same->unchanged(), 3u);
+  EXPECT_EQ(same->skipped(), 0u);
+  EXPECT_EQ(server_.store().root()->revision, before->revision);
+  // Into an empty document it makes the same one.
+  ASSERT_THAT(calls_.Delete(DeleteRequest("text_generation", "A/M")), IsOk());
+  ASSERT_THAT(calls_.Import(parts), IsOk());
+  std::set<std::string> names;
+  for (const std::string& name : NamesOf(kLegacyText)) names.insert(name);
+  EXPECT_EQ(names.size(), before->Find(kLegacyText)->document->record_count());
+  EXPECT_THAT(JsonOf(kLegacyText, "koboldcpp/M"), HasSubstr("\"url\":\"B/M\""));
+}
+
+TEST_F(WriteLegacyTest, AnEntryThatDoesNotFollowFromItsModelIsNotImported) {
+  ASSERT_THAT(calls_.Put(PutRequest("text_generation", "A/M", R"({"parameters":1})")), IsOk());
+  auto parts = ImportOf(*server_.store().root()->Find(kLegacyText)->document);
+  v1::ImportRecord* entry = parts[1].mutable_import_batch()->mutable_records(1);
+  ASSERT_EQ(entry->name(), "aphrodite/A/M");
+  entry->set_json(absl::StrReplaceAll(entry->json(), {{R"("nsfw":false)", R"("nsfw":true)"}}));
+  EXPECT_THAT(calls_.Import(parts), HasReason("ETAG_MISMATCH"));
+  parts[2].mutable_import_commit()->clear_content_etag();
+  EXPECT_THAT(calls_.Import(parts), HasReason("BACKEND_PREFIXED_NAME"));
+  parts[0].mutable_import_header()->set_skip_invalid(true);
+  const auto skipped = calls_.Import(parts);
+  ASSERT_THAT(skipped, IsOk());
+  EXPECT_EQ(skipped->skipped(), 1u);
 }
 
 }  // namespace
