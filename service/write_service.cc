@@ -44,11 +44,12 @@ absl::Status CheckChoices(const v1::WriteOptions& options) {
   return absl::OkStatus();
 }
 
-// What a repeated call must be equal to: everything but its id.
+// What a repeated call must be equal to: everything but its ids.
 template <typename Request>
 Sha256Digest BodyOf(const Request& request) {
   Request body = request;
   body.mutable_options()->clear_request_id();
+  body.mutable_options()->clear_audit_request_id();
   return Sha256(body.SerializeAsString());
 }
 

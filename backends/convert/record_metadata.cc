@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "backends/convert/same_content.h"
 
 namespace modelref {
 namespace {
@@ -48,12 +49,14 @@ Members SortedMembers(const JsonObject& object, absl::string_view left_out) {
   return members;
 }
 
-// Equal members but for one, in any order.
+// Equal members but for one, in any order, as theirs are.
 bool SameMembers(const JsonObject& a, const JsonObject& b, absl::string_view left_out) {
   const Members from = SortedMembers(a, left_out);
   const Members to = SortedMembers(b, left_out);
   return std::equal(from.begin(), from.end(), to.begin(), to.end(),
-                    [](const auto* x, const auto* y) { return *x == *y; });
+                    [](const auto* x, const auto* y) {
+                      return x->first == y->first && SameContent(x->second, y->second);
+                    });
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "service/write/record_change.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -9,6 +8,7 @@
 #include "backends/convert/record_check.h"
 #include "backends/convert/record_metadata.h"
 #include "backends/convert/record_write.h"
+#include "backends/convert/same_content.h"
 #include "service/write/model_record.h"
 
 namespace modelref {
@@ -16,32 +16,6 @@ namespace {
 
 std::string TooLarge(size_t size, const WriteLimits& limits) {
   return absl::StrCat("the record has ", size, " bytes; the limit is ", limits.record_bytes);
-}
-
-// Equal but for the order of members.
-bool SameContent(const Json& a, const Json& b);
-
-bool SameObject(const JsonObject& a, const JsonObject& b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const auto& [name, value] = a.members()[i];
-    // Nearly always at the same place.
-    const auto& at_place = b.members()[i];
-    const Json* other = at_place.first == name ? &at_place.second : b.Find(name);
-    if (other == nullptr || !SameContent(value, *other)) return false;
-  }
-  return true;
-}
-
-bool SameContent(const Json& a, const Json& b) {
-  if (const JsonObject* object = a.AsObject(); object != nullptr) {
-    return b.AsObject() != nullptr && SameObject(*object, *b.AsObject());
-  }
-  const JsonArray* array = a.AsArray();
-  if (array == nullptr) return a == b;
-  const JsonArray* other = b.AsArray();
-  return other != nullptr &&
-         std::equal(array->begin(), array->end(), other->begin(), other->end(), SameContent);
 }
 
 // The record that the document has; null when it has none, or there is no document.

@@ -48,6 +48,10 @@ absl::StatusOr<WriteStep> ReadPut(const Put& put, const OperationFields& fields,
     case Put::kModel:
       step.content_field = fields.Of("model");
       step.model = std::make_shared<const v1::Model>(put.model());
+      if (!step.model->name().empty() && step.model->name() != step.name) {
+        Violate(step, "BAD_FIELD", step.content_field + ".name",
+                "is not the name of the model that is written", &plan->violations);
+      }
       break;
     case Put::CONTENT_NOT_SET:
       step.content_field = fields.Of("content");

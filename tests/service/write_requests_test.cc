@@ -36,6 +36,17 @@ class WriteRequestsTest : public ::testing::Test {
   std::optional<WriteCalls> calls_;
 };
 
+TEST_F(WriteRequestsTest, TheCauseForTheTrailIsNotPartOfTheCall) {
+  Start();
+  v1::PutModelRequest request = Request(R"({"version":"1"})");
+  request.mutable_options()->set_audit_request_id("job 1");
+  ASSERT_THAT(calls_->Put(request), IsOk());
+  request.mutable_options()->set_audit_request_id("job 2");
+  const auto again = calls_->Put(request);
+  ASSERT_THAT(again, IsOk());
+  EXPECT_TRUE(again->committed().replayed());
+}
+
 TEST_F(WriteRequestsTest, TheSameCallAgainGetsTheFirstAnswerAlsoAfterARestart) {
   Start();
   const auto first = calls_->Put(Request(R"({"version":"1"})"));

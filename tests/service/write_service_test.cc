@@ -71,6 +71,29 @@ TEST_F(WriteServiceTest, TheSameContentAgainChangesNothing) {
   EXPECT_EQ(server_.store().root()->revision, 2u);
 }
 
+TEST_F(WriteServiceTest, TheOrderOfNestedMembersIsNoChange) {
+  constexpr char kRecord[] = R"({"name":"a","mine":[{"x":1,"y":{"p":1,"q":2}}]})";
+  constexpr char kSame[] = R"({"mine":[{"y":{"q":2,"p":1},"x":1}],"name":"a"})";
+  ASSERT_THAT(calls_.Put(PutRequest("clip", "a", kRecord)), IsOk());
+  const auto again = calls_.Put(PutRequest("clip", "a", kSame));
+  ASSERT_THAT(again, IsOk());
+  EXPECT_FALSE(again->committed().changed());
+  EXPECT_THAT(JsonOf("a"), HasSubstr(R"("mine":[{"x":1,"y":{"p":1,"q":2}}])"));
+}
+
+TEST_F(WriteServiceTest, FieldsOfAnotherModelAreRefused) {
+  v1::PutModelRequest put;
+  put.set_category("clip");
+  put.set_name("a");
+  put.mutable_model()->set_description("d");
+  put.mutable_model()->set_name("b");
+  const auto refused = calls_.Put(put);
+  EXPECT_THAT(refused, HasReason("BAD_FIELD"));
+  EXPECT_EQ(ExtrasOf(refused.status()).field_violations[0].field, "model.name");
+  put.mutable_model()->set_name("a");
+  EXPECT_THAT(calls_.Put(put), IsOk());
+}
+
 TEST_F(WriteServiceTest, ModesSayWhichModelsAWriteMayMeet) {
   v1::PutModelRequest create = PutRequest("clip", "a", "{}");
   create.set_mode(v1::WRITE_MODE_CREATE_ONLY);
