@@ -372,8 +372,8 @@ INSTANTIATE_TEST_SUITE_P(
                                "begins with the name of a backend: write the base name"},
                       NameCase{"text_generation", "koboldcpp/M", "BACKEND_PREFIXED_NAME",
                                "begins with the name of a backend: write the base name"},
-                      NameCase{"text_generation", "https://x/M", "INVALID_RECORD",
-                               "is an address"}));
+                      NameCase{"text_generation", "https://x/M", "BAD_MODEL_NAME",
+                               "an address is not the name of a text model"}));
 
 TEST(ModelNameTest, PrefixesAndAddressesAreOnlyMeantForTextModels) {
   for (const char* name : {"koboldcpp/M", "a://b"}) {
