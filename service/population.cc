@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -40,7 +41,11 @@ std::vector<RecordChange> ChangesOf(const DocumentState& state, absl::Time time,
                                     const FilledRecords& ahead) {
   std::vector<RecordChange> changes;
   if (state.key.format == Format::kLegacy) return changes;
+  // Times are no reason to write over what somebody broke in the file.
+  std::unordered_set<std::string> broken;
+  for (const RecordProblem& problem : state.problems) broken.insert(problem.name);
   state.document->ForEach([&](const Entry& entry) {
+    if (broken.count(entry.record->name) > 0) return;
     const auto found = ahead.find(entry.record->name);
     const bool holds = found != ahead.end() && found->second.before == entry.record->etag;
     RecordPtr after = holds ? found->second.after : Fill(*entry.record, time);

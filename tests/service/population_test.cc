@@ -57,6 +57,16 @@ TEST_F(PopulationTest, ModelsGetTheTimeWhenTheMetadataBegan) {
   EXPECT_EQ(store_.root()->Find(kClip)->metadata->updates, 2u);
 }
 
+TEST_F(PopulationTest, ARecordThatIsBrokenInItsFileIsLeftAlone) {
+  DocumentEdit edit = Edit(kClip, {Put("a", "1"), Put("b", "1")});
+  edit.from_source = true;
+  edit.problems = {{"a", 1, "NaN", "\"a\": NaN"}};
+  CommitTo(store_, edit);
+  EXPECT_EQ(Populate(kClip).models, 1u);
+  EXPECT_EQ(JsonOf("a"), R"({"v":"1"})");
+  EXPECT_EQ(store_.root()->Find(kClip)->problems.size(), 1u);
+}
+
 TEST_F(PopulationTest, IsOneTransactionByItsOwnName) {
   Adopt(kClip, {Put("a", "1"), Put("b", "1")});
   const uint64_t before = store_.root()->revision;
