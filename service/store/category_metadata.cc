@@ -152,6 +152,12 @@ absl::StatusOr<CategoryMetadata> ParseMetadataFile(absl::string_view bytes, absl
   return metadata;
 }
 
+uint64_t ModelsOfMetadataFile(absl::string_view bytes) {
+  const absl::StatusOr<Json> json = ParseJson(bytes);
+  const JsonObject* object = json.ok() ? json->AsObject() : nullptr;
+  return object == nullptr ? 0 : CounterOf(*object, "total_models");
+}
+
 CategoryMetadata InWholeSeconds(const CategoryMetadata& metadata) {
   const auto whole = [](absl::Time time) {
     return absl::FromUnixSeconds(absl::ToUnixSeconds(time));

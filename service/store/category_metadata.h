@@ -68,6 +68,8 @@ std::string FormatMetadataFile(const std::string& category, const CategoryMetada
 // none, or `now`; negative counters are zero.
 //   DATA_LOSS  no JSON object.
 absl::StatusOr<CategoryMetadata> ParseMetadataFile(absl::string_view bytes, absl::Time now);
+// How many models such a file tells of; zero as well where it does not, as the original's.
+uint64_t ModelsOfMetadataFile(absl::string_view bytes);
 // The same metadata as far as a file can say it.
 CategoryMetadata InWholeSeconds(const CategoryMetadata& metadata);
 

@@ -55,7 +55,7 @@ absl::Time MetadataWriter::Step(absl::Time now) {
       Look(*state, &file);
       file.look_at = now + options_.poll_interval;
     }
-    if (IsBehind(*state, file)) {
+    if (IsBehind(*state, &file)) {
       if (!file.since.has_value()) file.since = now;
       const absl::Time due = DueTime(file);
       if (due > now) {
@@ -77,14 +77,22 @@ absl::Status MetadataWriter::Settle(absl::Time now) {
     if (state->metadata == nullptr) continue;
     File& file = files_[key];
     Look(*state, &file);
-    if (IsBehind(*state, file)) first.Update(Write(*state, now, &file));
+    if (IsBehind(*state, &file)) first.Update(Write(*state, now, &file));
   }
   return first;
 }
 
-bool MetadataWriter::IsBehind(const DocumentState& state, const File& file) {
-  if (file.shown == state.metadata) return false;
-  return file.shown == nullptr || InWholeSeconds(*file.shown) != InWholeSeconds(*state.metadata);
+bool MetadataWriter::IsBehind(const DocumentState& state, File* file) {
+  if (file->shown == nullptr) return true;
+  if (file->shown != state.metadata &&
+      InWholeSeconds(*file->shown) != InWholeSeconds(*state.metadata)) {
+    return true;
+  }
+  // A legacy write changes the v2 document and not its metadata.
+  if (file->counted == state.mod_revision) return false;
+  if (CountModels(state.key, *state.document) != file->models) return true;
+  file->counted = state.mod_revision;
+  return false;
 }
 
 absl::Time MetadataWriter::DueTime(const File& file) const {
@@ -104,6 +112,7 @@ void MetadataWriter::Look(const DocumentState& state, File* file) {
     if (content.ok() && Says(content->bytes, *expected)) {
       file->shown = expected;
       file->version = content->version;
+      NoteModels(state, ModelsOfMetadataFile(content->bytes), file);
       return;
     }
   }
@@ -116,6 +125,13 @@ void MetadataWriter::Look(const DocumentState& state, File* file) {
   ++statistics_.overruled;
 }
 
+// `told`: zero takes the number of now.
+void MetadataWriter::NoteModels(const DocumentState& state, uint64_t told, File* file) {
+  const uint64_t models = CountModels(state.key, *state.document);
+  file->models = told == 0 ? models : told;
+  file->counted = file->models == models ? state.mod_revision : 0;
+}
+
 absl::Status MetadataWriter::Write(const DocumentState& state, absl::Time now, File* file) {
   const std::string path = path_of_(state.key);
   const auto start = steady_clock::now();
@@ -125,6 +141,7 @@ absl::Status MetadataWriter::Write(const DocumentState& state, absl::Time now, F
     const absl::StatusOr<FileVersion> version = StatFile(path);
     file->version = version.ok() ? *version : FileVersion();
     file->shown = state.metadata;
+    NoteModels(state, 0, file);
     file->since.reset();
     file->retry_after = absl::ZeroDuration();
     file->retry_at = absl::InfinitePast();

@@ -16,8 +16,9 @@ namespace modelref {
 
 // Keeps the original's metadata files equal to the metadata of the documents, a while behind it.
 // The store is the truth: a file that somebody else changed or removed is noticed by its version
-// and written again. One that says the same in another form, or with another number of models, is
-// left alone; so is one of a document without metadata. No temporary file stays.
+// and written again. One that says the same in another form is left alone, and while the document
+// has as many models as before one that counts none, as the original's do; so is one of a document
+// without metadata. No temporary file stays.
 //
 // One thread drives it, which may block on files; the getters are thread-safe. Times are those of a
 // steady clock.
@@ -60,6 +61,8 @@ class MetadataWriter {
   // What is known of one file.
   struct File {
     CategoryMetadataPtr shown;  // What it says; null when that is not known, or not ours.
+    uint64_t models = 0;        // How many it tells of, or there were when it told of none.
+    uint64_t counted = 0;       // The mod_revision at which the document had so many.
     FileVersion version;
     absl::Time look_at = absl::InfinitePast();
     std::optional<absl::Time> since;  // Since when it is behind.
@@ -70,7 +73,8 @@ class MetadataWriter {
   // Notices what others did to the file.
   void Look(const DocumentState& state, File* file);
   // True when the file is behind the state.
-  static bool IsBehind(const DocumentState& state, const File& file);
+  static bool IsBehind(const DocumentState& state, File* file);
+  static void NoteModels(const DocumentState& state, uint64_t told, File* file);
   absl::Time DueTime(const File& file) const;
   absl::Status Write(const DocumentState& state, absl::Time now, File* file);
   absl::Status WriteBytes(const DocumentState& state, const std::string& path);

@@ -179,5 +179,14 @@ TEST(MetadataFileTest, LiesWhereTheOriginalHasIt) {
             "/data/meta/legacy/image_generation_metadata.json");
 }
 
+TEST(MetadataFileTest, TheNumberOfModelsIsReadWhereThereIsOne) {
+  const CategoryMetadata metadata = BeginMetadata(absl::UnixEpoch());
+  EXPECT_EQ(ModelsOfMetadataFile(FormatMetadataFile("clip", metadata, 7)), 7u);
+  for (const char* bytes :
+       {"", "[]", "{}", R"({"total_models": -1})", R"({"total_models": "7"})"}) {
+    EXPECT_EQ(ModelsOfMetadataFile(bytes), 0u) << bytes;
+  }
+}
+
 }  // namespace
 }  // namespace modelref

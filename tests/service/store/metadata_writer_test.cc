@@ -115,6 +115,44 @@ TEST_F(MetadataWriterTest, AFileThatSaysTheSameIsLeftAlone) {
   EXPECT_EQ(dir_.Read(kClipFile), Expected(kClip));
 }
 
+// A legacy write changes the v2 document with its own, and v2 metadata does not tell of it.
+TEST_F(MetadataWriterTest, TheNumberOfModelsFollowsWhereNothingElseChanges) {
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  ASSERT_THAT(writer_->Settle(now_), IsOk());
+  const CategoryMetadataPtr before = store_->root()->Find(kClip)->metadata;
+  CommitTo(*store_, Edit(kLegacyClip, {Put("b", "1")}), Edit(kClip, {Put("b", "1")}));
+  ASSERT_EQ(*store_->root()->Find(kClip)->metadata, *before);
+  writer_->Step(now_);
+  writer_->Step(now_ + kDelay);
+  EXPECT_EQ(dir_.Read(kClipFile), Expected(kClip));
+  EXPECT_THAT(dir_.Read(kClipFile), ::testing::HasSubstr("\"total_models\": 2,"));
+  // Whoever comes after a crash knows it from the file.
+  CommitTo(*store_, Edit(kLegacyClip, {Put("c", "1")}), Edit(kClip, {Put("c", "1")}));
+  const auto next = Make();
+  ASSERT_THAT(next->Settle(now_), IsOk());
+  EXPECT_THAT(dir_.Read(kClipFile), ::testing::HasSubstr("\"total_models\": 3,"));
+  const uint64_t writes = next->statistics().writes;
+  CommitTo(*store_, Edit(kLegacyClip, {Put("c", "2")}), Edit(kClip, {Put("c", "2")}));
+  ASSERT_THAT(next->Settle(now_), IsOk());
+  EXPECT_EQ(next->statistics().writes, writes + 1) << "of the legacy file only";
+}
+
+TEST_F(MetadataWriterTest, AFileThatCountsNoModelsKeepsItsBytesUntilTheirNumberChanges) {
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  std::string original = Expected(kClip);
+  const size_t at = original.find("\"total_models\": 1");
+  ASSERT_NE(at, std::string::npos);
+  original.replace(at, 17, "\"total_models\": 0");
+  dir_.Write(kClipFile, original);
+  ASSERT_THAT(writer_->Settle(now_), IsOk());
+  CommitTo(*store_, Edit(kLegacyClip, {Put("a", "2")}), Edit(kClip, {Put("a", "2")}));
+  ASSERT_THAT(writer_->Settle(now_), IsOk());
+  EXPECT_EQ(dir_.Read(kClipFile), original);
+  CommitTo(*store_, Edit(kLegacyClip, {Put("b", "1")}), Edit(kClip, {Put("b", "1")}));
+  ASSERT_THAT(writer_->Settle(now_), IsOk());
+  EXPECT_EQ(dir_.Read(kClipFile), Expected(kClip));
+}
+
 TEST_F(MetadataWriterTest, WhatOthersDoToAFileIsNoticedAndUndone) {
   CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
   ASSERT_THAT(writer_->Settle(now_), IsOk());
