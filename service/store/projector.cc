@@ -20,7 +20,7 @@ constexpr absl::Duration kLeastPause = absl::Milliseconds(10);
 constexpr absl::Duration kIdleInterval = absl::Seconds(5);
 // How long a process that stops goes on writing what others commit meanwhile. They write it
 // themselves, or take the lock over.
-constexpr absl::Duration kLastSettling = absl::Seconds(10);
+constexpr absl::Duration kLastSettling = absl::Seconds(2);
 
 constexpr char kCaller[] = "system:projector";
 

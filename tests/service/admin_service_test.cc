@@ -334,6 +334,14 @@ TEST(AdminDependenciesTest, ADirectoryIsJudgedByWhatCanBeDoneInIt) {
   EXPECT_EQ(CheckDirectory("d", dir.PathOf("file"), false).state(), v1::DEPENDENCY_STATE_FAILED);
 }
 
+TEST(AdminDependenciesTest, AFencedStoreHasFailed) {
+  EXPECT_EQ(FromStore(absl::OkStatus()).state(), v1::DEPENDENCY_STATE_OK);
+  const v1::Dependency fenced = FromStore(absl::UnavailableError("store.db was removed"));
+  EXPECT_EQ(fenced.name(), "store");
+  EXPECT_EQ(fenced.state(), v1::DEPENDENCY_STATE_FAILED);
+  EXPECT_EQ(fenced.detail(), "store.db was removed");
+}
+
 TEST(AdminDependenciesTest, ReportsOfProbesKeepTheirNamesAndCauses) {
   const std::vector<v1::Dependency> dependencies =
       FromHealthReports({{"data_dir", absl::OkStatus()}, {"x", absl::UnavailableError("down")}});

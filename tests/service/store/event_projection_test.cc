@@ -38,6 +38,10 @@ class EventProjectionTest : public ::testing::Test {
     auto store = Store::Open({kClip}, clock_, options);
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
+    projection_ = Make();
+  }
+
+  std::unique_ptr<EventProjection> Make() {
     EventProjection::Parts parts;
     parts.name = "test";
     parts.recover = [this](Database&, uint64_t position) {
@@ -48,7 +52,7 @@ class EventProjectionTest : public ::testing::Test {
     parts.advance = [this](Database& reader, uint64_t position, size_t max) {
       return Advance(reader, position, max);
     };
-    projection_ = std::make_unique<EventProjection>(*store_, parts, EventProjection::Options{});
+    return std::make_unique<EventProjection>(*store_, parts, EventProjection::Options{});
   }
 
   absl::StatusOr<uint64_t> Advance(Database& reader, uint64_t position, size_t max_events) {
@@ -87,6 +91,18 @@ TEST_F(EventProjectionTest, EventsAreWrittenOnceAndTheirPlaceIsKept) {
   ASSERT_THAT(projection_->Settle(), IsOk());
   EXPECT_THAT(recovered_, ElementsAre(0, 3));
   EXPECT_THAT(written_, ElementsAre(1, 2, 3, 4));
+}
+
+TEST_F(EventProjectionTest, WhatAnotherProcessWroteMeanwhileIsNotWrittenAgain) {
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  ASSERT_THAT(projection_->Settle(), IsOk());
+  const auto other = Make();
+  CommitTo(*store_, Edit(kClip, {Put("b", "1")}));
+  ASSERT_THAT(other->Settle(), IsOk());
+  CommitTo(*store_, Edit(kClip, {Put("c", "1")}));
+  projection_->Restart();
+  ASSERT_THAT(projection_->Settle(), IsOk());
+  EXPECT_THAT(written_, ElementsAre(1, 2, 3));
 }
 
 TEST_F(EventProjectionTest, UnderLoadItWritesNoMoreOftenThanItsInterval) {

@@ -260,5 +260,20 @@ TEST_F(FileWatcherTest, DoneIsCalledWhenTheWatcherNeverStarted) {
   EXPECT_EQ(called, 2);
 }
 
+TEST_F(FileWatcherTest, ItBeginsAgainAfterItStopped) {
+  dir_.Write("data/clip.json", "old");
+  WatchByInotifyOnly();
+  watcher_->Stop();
+  auto refused = std::make_shared<Event>();
+  watcher_->Request(kClip, [refused] { refused->Set(); });
+  EXPECT_TRUE(refused->IsSet()) << "nobody takes it";
+  EXPECT_EQ(Judged(kClip), 0);
+  watcher_->TakeBaseline();
+  ASSERT_TRUE(watcher_->Start().ok());
+  ASSERT_TRUE(Settle());
+  dir_.Write("data/clip.json", "new");
+  EXPECT_TRUE(WaitForJudged(kClip, "new"));
+}
+
 }  // namespace
 }  // namespace modelref
