@@ -180,7 +180,8 @@ std::string HelpText() {
   absl::StrAppend(&text,
                   "\nThe variables of horde-model-reference (HORDE_MODEL_REFERENCE_*, "
                   "AIWORKER_CACHE_HOME)\nare understood. Exit codes: 0 after a clean shutdown, 1 "
-                  "when serving fails, 2 for a\nconfiguration or command line that is wrong.\n");
+                  "when serving fails, 2 for a\nconfiguration or command line that is wrong, 3 "
+                  "after a shutdown that could not write\nevery file: the next start does.\n");
   return text;
 }
 

@@ -74,9 +74,9 @@ int Serve(const v1::ServerConfig& config) {
        {"node_id", config.node_id()}});
   WaitForSignal(signals);
   ForceOnNextSignal(signals);
-  (*server)->Stop();
+  const bool wrote_all = (*server)->Stop();
   Log(LogLevel::kInfo, "server.stopped");
-  return 0;
+  return wrote_all ? 0 : 3;
 }
 
 int Main(int argc, char** argv) {

@@ -145,7 +145,7 @@ class Server::Impl {
     return absl::OkStatus();
   }
 
-  void Stop() {
+  bool Stop() {
     health_.Close();
     if (std::exchange(serving_, false)) Drain();
     // Rights may end while the server drains.
@@ -155,11 +155,12 @@ class Server::Impl {
     if (writes_ != nullptr) writes_->Stop();
     admin_http_.reset();
     file_executor_.Shutdown();
-    if (data_ == nullptr) return;
-    if (const absl::Status written = data_->Stop(); !written.ok()) {
+    const absl::Status written = data_ == nullptr ? absl::OkStatus() : data_->Stop();
+    if (!written.ok()) {
       Log(LogLevel::kWarning, "server.files_not_written",
           {{"error", std::string(written.message())}, {"effect", "written at the next start"}});
     }
+    return written.ok();
   }
 
   std::string admin_grpc_address() const {

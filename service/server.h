@@ -30,8 +30,9 @@ class Server {
   absl::Status Start();
   // Ends what Start began: health says NOT_SERVING, streams are told to drain one after the other,
   // calls may finish, threads are joined. Bounded by the sum of the configured delay, spread and
-  // grace time, and 2 s. Idempotent.
-  void Stop();
+  // grace time, and 2 s. Idempotent. False when not every file could be written that shows the
+  // store; the next start does it.
+  bool Stop();
 
   // The bound addresses of the data port, with real ports.
   std::vector<std::string> addresses() const;
