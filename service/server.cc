@@ -46,6 +46,16 @@ constexpr absl::Duration kDrainSlack = absl::Seconds(2);
 // Beside the imports, which have a thread of their own.
 constexpr size_t kFileThreads = 2;
 
+// What this process knows of files that it cannot write.
+FileWaiter::Failure FileFailures(DataDirectory& data) {
+  if (data.projector() == nullptr) return nullptr;
+  return [&projector = *data.projector()](const DocumentKey& key) {
+    const std::map<DocumentKey, absl::Status> failures = projector.status().file_failures;
+    const auto failure = failures.find(key);
+    return failure == failures.end() ? absl::OkStatus() : failure->second;
+  };
+}
+
 }  // namespace
 
 // Members are in the order of their making; destruction is the reverse.
@@ -101,10 +111,10 @@ class Server::Impl {
     if (ReasonOf(refusal) == "QUEUE_NOT_BUILT") {
       Log(LogLevel::kWarning, "writes.refused", {{"because", std::string(refusal.message())}});
     }
-    writes_ =
-        std::make_unique<WriteService>(*catalogue_, *access_, rpc_->executor(),
-                                       WriteService::Options{MakeWriteLimits(config_), refusal,
-                                                             config_.limits().document_bytes()});
+    writes_ = std::make_unique<WriteService>(
+        *catalogue_, *access_, rpc_->executor(),
+        WriteService::Options{MakeWriteLimits(config_), refusal, config_.limits().document_bytes(),
+                              FileFailures(*data_)});
     reference_->Register(&rpc_->methods());
     writes_->Register(&rpc_->methods());
     watch_->Register(&rpc_->methods());
@@ -281,7 +291,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(const v1::ServerConfig& c
 
 absl::Status Server::Start() { return impl_->Start(); }
 
-void Server::Stop() { impl_->Stop(); }
+bool Server::Stop() { return impl_->Stop(); }
 
 std::vector<std::string> Server::addresses() const { return impl_->rpc().addresses(); }
 

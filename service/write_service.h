@@ -22,6 +22,8 @@ class WriteService {
     absl::Status refusal;
     // What the parts of imports that are not committed yet may take, all together.
     uint64_t staged_bytes = uint64_t{512} << 20;
+    // Why files cannot be written, for those who wait for one; may be empty.
+    FileWaiter::Failure file_failure;
   };
 
   // Everything in `catalogue`, `access` and `executor`, where large requests are read, must outlive

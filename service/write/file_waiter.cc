@@ -3,6 +3,8 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "backends/base/clock.h"
 #include "backends/base/error.h"
 #include "backends/base/status_macros.h"
 #include "service/store/file_base.h"
@@ -27,7 +29,8 @@ void FileWaiter::Await(std::vector<Target> targets, IsGone is_gone, Done done) {
   {
     MutexLock lock(&mutex_);
     if (!stopping_) {
-      arrived_.push_back({std::move(targets), std::move(is_gone), std::move(done)});
+      arrived_.push_back({std::move(targets), std::move(is_gone), std::move(done),
+                          MonotonicClock().TimeNow() + patience_});
       if (!thread_.joinable()) thread_ = std::thread([this] { Run(); });
       changed_.Signal();
       return;
@@ -71,8 +74,10 @@ void FileWaiter::AnswerReady(std::vector<Waiting>* waiting) {
     bool shown = true;
     for (const Target& target : one.targets) {
       const absl::StatusOr<bool> shows = Shows(target);
-      if (!shows.ok()) status = shows.status();
-      shown = shown && shows.ok() && *shows;
+      if (!shows.ok()) status.Update(shows.status());
+      if (shows.ok() && *shows) continue;
+      shown = false;
+      if (shows.ok()) status.Update(MayStillCome(target, one.until));
     }
     if (shown || !status.ok()) {
       one.done(status);
@@ -81,6 +86,18 @@ void FileWaiter::AnswerReady(std::vector<Waiting>* waiting) {
     }
   }
   *waiting = std::move(left);
+}
+
+absl::Status FileWaiter::MayStillCome(const Target& target, absl::Time until) const {
+  const absl::Status failure = failure_ ? failure_(target.key) : absl::OkStatus();
+  if (failure.ok() && MonotonicClock().TimeNow() < until) return absl::OkStatus();
+  return Error(
+      absl::StatusCode::kUnavailable, "FILE_NOT_WRITTEN",
+      absl::StrCat(
+          "committed at revision ", target.mod_revision, "; the file of ", target.key.ToString(),
+          failure.ok() ? absl::StrCat(" does not show it after ", absl::FormatDuration(patience_))
+                       : absl::StrCat(" cannot be written: ", failure.message())),
+      {.metadata = {{"mod_revision", absl::StrCat(target.mod_revision)}}});
 }
 
 absl::StatusOr<bool> FileWaiter::Shows(const Target& target) {

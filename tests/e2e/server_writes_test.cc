@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <csignal>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <set>
@@ -308,6 +309,49 @@ TEST(ServerWriteFilesTest, ALegacyWriteMakesItsFileAndFolderAndTheV2File) {
   ASSERT_THAT(Writer(server.address()).Put(PutTo("clip", "c", R"({"type":"clip"})")), IsOk());
   EXPECT_EQ(NamesIn(data.path() + "/legacy/clip.json"), std::set<std::string>{"c"});
   EXPECT_EQ(NamesIn(data.path() + "/clip.json"), std::set<std::string>{"c"});
+}
+
+TEST(ServerWriteFilesTest, TheCapabilityOfLegacyWritesFollowsTheCanonicalFormat) {
+  TempDir data;
+  ServerChild server(data.path(), {"--set", "canonical_format=v2"});
+  const auto info = server.client().GetServerInfo();
+  ASSERT_THAT(info, IsOk());
+  EXPECT_TRUE(info->capabilities().supports_writes());
+  EXPECT_FALSE(info->capabilities().supports_legacy_writes());
+  v1::PutModelRequest legacy = PutTo("clip", "c", R"({"type":"clip"})");
+  legacy.set_format(v1::FORMAT_LEGACY);
+  EXPECT_FALSE(Writer(server.address()).Put(legacy).ok());
+}
+
+TEST(ServerWriteFilesTest, AFileThatCannotBeWrittenIsToldToItsWriterAndByTheExitStatus) {
+  TempDir data;
+  ServerChild server(data.path());
+  std::filesystem::remove(data.path() + "/clip.json");
+  std::filesystem::create_directory(data.path() + "/clip.json");
+  const v1::PutModelRequest request = PutTo("clip", "c", R"({"description":"x"})");
+  EXPECT_THAT(Writer(server.address()).Put(request).status(), HasReason("FILE_NOT_WRITTEN"));
+  v1::GetModelRequest get;
+  get.set_category("clip");
+  get.set_name("c");
+  EXPECT_THAT(server.client().GetModel(get), IsOk()) << "it is committed";
+  server.process().Signal(SIGTERM);
+  EXPECT_EQ(server.process().Wait(), 3) << server.process().err();
+}
+
+TEST(ServerWriteFilesTest, AStoreThatWasTakenAwayTakesNoWritesAndHealthSaysSo) {
+  TempDir data;
+  ServerChild server(data.path());
+  Writer writer(server.address());
+  ASSERT_THAT(writer.Put(PutTo("clip", "c", R"({"description":"x"})")), IsOk());
+  std::filesystem::rename(data.path() + "/.modelref", data.path() + "/elsewhere");
+  EXPECT_THAT(writer.Put(PutTo("clip", "d", R"({"description":"x"})")).status(),
+              HasReason("STORE_FENCED"));
+  EXPECT_NE(server.HttpGet("/healthz").find("store: no writes until a restart"), std::string::npos);
+  ServerChild next(data.path());
+  EXPECT_THAT(Writer(next.address()).Put(PutTo("clip", "e", R"({"description":"x"})")), IsOk());
+  EXPECT_FALSE(writer.Put(PutTo("clip", "f", R"({"description":"x"})")).ok());
+  server.process().Signal(SIGTERM);
+  EXPECT_EQ(server.process().Wait(), 3);
 }
 
 TEST(ServerWriteFilesTest, AnAnswerThatIsLostInACrashComesFromTheNextServer) {
