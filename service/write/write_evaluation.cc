@@ -211,7 +211,9 @@ DocumentEdit EditOf(const DocumentKey& key, const Document& before,
 }
 
 void Evaluator::AddEdits() {
-  if (derived_ != nullptr && derived_->mod_revision == 0 && !changes_.empty()) {
+  const bool is_first =
+      derived_ != nullptr && derived_->mod_revision == 0 && derived_->document->record_count() == 0;
+  if (is_first && !changes_.empty()) {
     derived_changes_ = DeriveWhole(plan_, *derived_, *state_.document->Apply(changes_, 0),
                                    derived_changes_, limits_, &result_.warnings);
   }
