@@ -10,13 +10,8 @@
 #include "absl/strings/str_cat.h"
 #include "backends/base/durable_file.h"
 #include "backends/document_file.h"
-#include "service/store/import.h"
-#include "service/store/store_reader.h"
-#include "tests/service/store/edits.h"
+#include "tests/service/store/held_import_fixture.h"
 #include "tests/testing/fake_backend.h"
-#include "tests/testing/fake_clock.h"
-#include "tests/testing/status_matchers.h"
-#include "tests/testing/temp_dir.h"
 
 namespace modelref {
 namespace {
@@ -25,99 +20,20 @@ namespace fs = std::filesystem;
 using ::modelref::testing::CommitTo;
 using ::modelref::testing::DocumentJson;
 using ::modelref::testing::Edit;
-using ::modelref::testing::FakeClock;
+using ::modelref::testing::HeldImportTest;
 using ::modelref::testing::IsOk;
 using ::modelref::testing::kClip;
+using ::modelref::testing::kFile;
 using ::modelref::testing::kLegacyClip;
+using ::modelref::testing::Names;
 using ::modelref::testing::NamesOf;
 using ::modelref::testing::Put;
-using ::modelref::testing::PutMany;
 using ::modelref::testing::RecordJson;
 using ::modelref::testing::Remove;
-using ::modelref::testing::TempDir;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-constexpr char kFile[] = "external:file";
-
-std::vector<std::string> Names(size_t first, size_t last) {
-  std::vector<std::string> names;
-  for (size_t i = first; i <= last; ++i) names.push_back(absl::StrCat("m", i));
-  return names;
-}
-
-class HeldImportTest : public ::testing::Test {
- protected:
-  HeldImportTest() {
-    fs::create_directory(dir_.PathOf("legacy"));
-    Store::Options options;
-    options.directory = dir_.path() + "/.modelref";
-    auto store = Store::Open({kClip, kLegacyClip}, clock_, options);
-    EXPECT_THAT(store, IsOk());
-    store_ = *std::move(store);
-    SourceImporter::Options import;
-    import.held_folder = options.directory + "/held";
-    import.path_of = [this](const DocumentKey& key) { return PathOf(key);
-  };
-  import.restore = [this](const DocumentKey& key) { restored_.push_back(key);
-};
-importer_ = std::make_unique<SourceImporter>(*store_, clock_, import);
-}  // namespace
-
-std::string PathOf(const DocumentKey& key = kClip) const {
-  return dir_.PathOf(key == kLegacyClip ? "legacy/clip.json"
-                     : is_table_        ? "clip.csv"
-                                        : "clip.json");
-}
-void Offer(const DocumentKey& key = kClip) {
-  importer_->Offer(key, ReadDocumentFile(PathOf(key), {key.format, is_table_}), kFile);
-}
-void Write(const std::string& text, const DocumentKey& key = kClip) {
-  ASSERT_THAT(WriteFileDurably(PathOf(key), text), IsOk());
-  Offer(key);
-}
-// Offers the file once more after its damage has lasted.
-void Last() {
-  clock_.Advance(absl::Seconds(10));
-  for (const DocumentKey& key : importer_->LastingDamage()) Offer(key);
-}
-const DocumentState& State(const DocumentKey& key = kClip) { return *store_->root()->Find(key); }
-std::string Json() { return State().document->ToJson(); }
-std::vector<HeldEdit> Waiting() {
-  std::vector<HeldEdit> edits;
-  EXPECT_THAT(store_->Query([&](Database& database) -> absl::Status {
-    auto listed = ListWaitingEdits(database, 0, "");
-    if (listed.ok()) edits = *listed;
-    return listed.status();
-  }),
-              IsOk());
-  return edits;
-}
-FileState File(const DocumentKey& key = kClip) {
-  FileState file;
-  EXPECT_THAT(store_->Query([&](Database& database) -> absl::Status {
-    auto read = ReadFileState(database, *DocumentId(database, key));
-    if (read.ok() && read->has_value()) file = **read;
-    return read.status();
-  }),
-              IsOk());
-  return file;
-}
-std::string Held(const HeldEdit& edit) {
-  auto bytes = ReadFileToString(dir_.path() + "/.modelref/held/" + edit.id, 1 << 20);
-  EXPECT_THAT(bytes, IsOk());
-  return bytes.ok() ? *bytes : "";
-}
-
-TempDir dir_;
-FakeClock clock_;
-bool is_table_ = false;
-std::unique_ptr<Store> store_;
-std::vector<DocumentKey> restored_;
-std::unique_ptr<SourceImporter> importer_;
-};  // namespace modelref
 
 // --- Three ways
 // -----------------------------------------------------------------------------------
@@ -170,28 +86,6 @@ TEST_F(HeldImportTest, TheFileStateTellsWhetherTheFileShowsTheDocument) {
   EXPECT_EQ(File().revision, 0u) << "a v2 file is brought into our form";
 }
 
-// As when another process imported the file, and rewrote it, between reading and commit.
-TEST_F(HeldImportTest, AFileThatWasReplacedSinceItWasReadChangesNothing) {
-  Write(R"({"a":{"v":"1"}})");
-  const absl::StatusOr<SnapshotPtr> old = ReadDocumentFile(PathOf(), {Format::kV2, false});
-  ASSERT_THAT(old, IsOk());
-  Write(R"({"a":{"v":"1"},"by hand":{"v":"1"}})");
-  const FileState file = File();
-  const uint64_t revision = store_->root()->revision;
-  EXPECT_FALSE(importer_->Offer(kClip, old, kFile));
-  EXPECT_TRUE(absl::IsAborted(importer_->Take(kClip, *old, kFile)));
-  EXPECT_EQ(Json(), R"({"a":{"v":"1"},"by hand":{"v":"1"}})");
-  EXPECT_EQ(store_->root()->revision, revision);
-  EXPECT_EQ(File().sha256, file.sha256);
-  fs::remove(PathOf());
-  EXPECT_FALSE(importer_->Offer(kClip, old, kFile)) << "there is none to import";
-  EXPECT_EQ(store_->root()->revision, revision);
-  ASSERT_THAT(WriteFileDurably(PathOf(), R"({"a":{"v":"2"}})"), IsOk());
-  EXPECT_THAT(importer_->Take(kClip, *ReadDocumentFile(PathOf(), {Format::kV2, false}), kFile),
-              IsOk());
-  EXPECT_EQ(Json(), R"({"a":{"v":"2"}})");
-}
-
 // --- Waiting edits
 // --------------------------------------------------------------------------------
 
@@ -216,37 +110,6 @@ TEST_F(HeldImportTest, ARemovalOfMoreThanHalfIsKeptAndTheFileIsRestored) {
   EXPECT_EQ(Held(held), edit);
   EXPECT_THAT(State().freshness.detail, HasSubstr(held.id));
   EXPECT_THAT(restored_, ElementsAre(kClip));
-}
-
-TEST_F(HeldImportTest, RecentCommitsDoNotMakeARemovalLookSmall) {
-  Write(DocumentJson(Names(1, 10)));
-  CommitTo(*store_, Edit(kClip, PutMany(20, "1")));
-  Write(Json());  // As a rewrite would leave it.
-  Write(DocumentJson(Names(1, 2)));
-  EXPECT_EQ(State().document->record_count(), 30u);
-  EXPECT_EQ(State().freshness.cause, FreshnessCause::kEditHeld);
-  ASSERT_THAT(Waiting(), SizeIs(1));
-  EXPECT_EQ(Waiting()[0].detail,
-            "the edit removes 8 of 10 models, and lacks 20 that were committed a short while ago");
-}
-
-TEST_F(HeldImportTest, CommitsThatTheFileNeverHadDoNotMakeARemovalLookSmall) {
-  Write(DocumentJson(Names(1, 10)));
-  CommitTo(*store_, Edit(kClip, PutMany(20, "1")));
-  Write(DocumentJson(Names(1, 4)));
-  EXPECT_EQ(State().document->record_count(), 30u);
-  EXPECT_EQ(State().freshness.cause, FreshnessCause::kEditHeld);
-}
-
-TEST_F(HeldImportTest, AnEditorThatDoesNotKnowManyRecentCommitsIsTakenAtOnce) {
-  Write(DocumentJson(Names(1, 10)));
-  CommitTo(*store_, Edit(kClip, PutMany(20, "1")));
-  Write(Json());
-  Write(DocumentJson(Names(2, 11)));  // One removed, one new.
-  EXPECT_EQ(State().document->record_count(), 30u);
-  EXPECT_EQ(State().document->Find("m1"), nullptr);
-  EXPECT_NE(State().document->Find("m11"), nullptr);
-  EXPECT_FALSE(State().freshness.stale());
 }
 
 TEST_F(HeldImportTest, TheSameBytesWaitOnce) {
