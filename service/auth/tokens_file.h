@@ -22,8 +22,8 @@ namespace modelref {
 
 // Reads a tokens file whole, when nobody but its owner and root can have changed it.
 //   FAILED_PRECONDITION TOKENS_FILE  it cannot be read, belongs to another user than root and this
-//                                    process, others may write it, or a line is wrong. Then alone
-//                                    `version` is set, too.
+//                                    process, others may write it, or a line is wrong.
+// `version` is set also where only a line is wrong.
 absl::StatusOr<TokenTable> ReadTokensFile(const std::string& path, FileVersion* version);
 
 // FAILED_PRECONDITION TOKENS_FILE when others than its owner may write a file of that mode, so that

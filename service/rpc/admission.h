@@ -11,8 +11,8 @@
 
 namespace modelref {
 
-// The rest of an admission, once what it waited for is known. Runs on the call's queue thread, as
-// the hook itself: it may attach to the call and must not block.
+// The rest of an admission or a review, once what it waited for is known. Runs on the call's queue
+// thread, as the hook itself: it may attach to the call and must not block.
 using AdmissionVerdict = std::function<absl::Status(CallContext&)>;
 
 class AdmissionSlot;
