@@ -89,6 +89,7 @@ class Committer {
   // UNAVAILABLE (STORE_FENCED) when the files of the database were removed or replaced.
   absl::Status CheckFiles() const;
   void Follow();
+  void NoteFollowing(const absl::Status& status);
   // Reads what others committed, inside a transaction, and publishes it. UNAVAILABLE (STORE_FENCED)
   // when one of them has changed the tables for a newer version.
   absl::Status TakeNews();
@@ -101,6 +102,7 @@ class Committer {
   StatisticsCounter latency_{"store"};
   LoadedState state_;  // What the database held at the end of the last transaction.
   LogSpace log_space_;
+  std::string follow_error_;  // Of the last look; empty when it went well.
   int64_t seen_version_ = 0;  // Of the database, when `state_` was read.
 
   mutable Mutex mutex_;

@@ -26,16 +26,22 @@ void Committer::Follow() {
   if (!fenced().ok()) return;
   if (const absl::Status placed = CheckFiles(); !placed.ok()) return Fence(placed);
   const absl::StatusOr<int64_t> version = database_->DataVersion();
-  if (version.ok() && *version == seen_version_) return;
+  if (version.ok() && *version == seen_version_) return NoteFollowing(absl::OkStatus());
   absl::Status status = database_->Execute("BEGIN");
   if (status.ok()) {
     status = TakeNews();
     database_->Execute("ROLLBACK").IgnoreError();
   }
   if (ReasonOf(status) == "STORE_FENCED") return Fence(status);
-  if (!status.ok()) {
-    Log(LogLevel::kError, "store.follow_failed", {{"error", std::string(status.message())}});
-  }
+  NoteFollowing(status);
+}
+
+void Committer::NoteFollowing(const absl::Status& status) {
+  const std::string error(status.message());
+  // It is tried again every few milliseconds.
+  if (std::exchange(follow_error_, error) == error) return;
+  if (status.ok()) return Log(LogLevel::kInfo, "store.follows_again");
+  Log(LogLevel::kError, "store.follow_failed", {{"error", error}});
 }
 
 absl::Status Committer::TakeNews() {
