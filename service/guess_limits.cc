@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "backends/base/error.h"
-#include "backends/base/status_macros.h"
 #include "service/rpc/peer_address.h"
 
 namespace modelref {
@@ -32,13 +31,17 @@ absl::Status GuessLimits::Begin(absl::string_view peer, size_t secret, SteadyTim
     ++asked->second.questions;
     return absl::OkStatus();
   }
-  RETURN_IF_ERROR(TakeLocked(address, now));
+  Allowance& allowance = AllowanceLocked(address, now);
+  const double may = allowance.guesses >= options_.burst ? options_.questions : allowance.guesses;
+  if (allowance.under_way + 1 > may) return Refuse(allowance);
+  ++allowance.under_way;
   asked_.emplace(secret, Asked{std::move(address), 1});
   return absl::OkStatus();
 }
 
 void GuessLimits::End(size_t secret, Outcome outcome, SteadyTime now) {
   MutexLock lock(&mutex_);
+  const bool is_new_guess = outcome == Outcome::kWrong && !wrong_.Has(secret);
   if (outcome == Outcome::kGood) good_.Add(secret);
   if (outcome == Outcome::kWrong) {
     good_.Remove(secret);
@@ -46,34 +49,33 @@ void GuessLimits::End(size_t secret, Outcome outcome, SteadyTime now) {
   }
   const auto asked = asked_.find(secret);
   if (asked == asked_.end()) return;
-  if (outcome == Outcome::kGood && std::exchange(asked->second.owes_guess, false)) {
-    const auto allowance = allowances_.find(asked->second.address);
-    if (allowance != allowances_.end()) {
-      EarnByTime(&allowance->second, now);
-      Earn(&allowance->second, 1);
-    }
-  }
-  if (--asked->second.questions == 0) asked_.erase(asked);
+  Allowance& allowance = AllowanceLocked(asked->second.address, now);
+  if (is_new_guess) allowance.guesses -= 1;
+  if (--asked->second.questions > 0) return;
+  allowance.under_way = std::max(0, allowance.under_way - 1);  // It may have been forgotten.
+  asked_.erase(asked);
 }
 
 absl::Status GuessLimits::CountWrong(absl::string_view peer, size_t secret, SteadyTime now) {
   const std::string address = OriginOf(peer);
   MutexLock lock(&mutex_);
   if (wrong_.Has(secret)) return absl::OkStatus();
-  RETURN_IF_ERROR(TakeLocked(address, now));
+  Allowance& allowance = AllowanceLocked(address, now);
+  if (allowance.guesses < 1) return Refuse(allowance);
+  allowance.guesses -= 1;
   wrong_.Add(secret);
   return absl::OkStatus();
 }
 
-absl::Status GuessLimits::TakeLocked(const std::string& address, SteadyTime now) {
+GuessLimits::Allowance& GuessLimits::AllowanceLocked(const std::string& address, SteadyTime now) {
   MakeRoomLocked(now);
   Allowance& allowance =
       allowances_.try_emplace(address, Allowance{options_.burst, now}).first->second;
   EarnByTime(&allowance, now);
-  if (allowance.guesses >= 1) {
-    allowance.guesses -= 1;
-    return absl::OkStatus();
-  }
+  return allowance;
+}
+
+absl::Status GuessLimits::Refuse(const Allowance& allowance) {
   refused_.fetch_add(1, std::memory_order_relaxed);
   ErrorExtras extras;
   extras.retry_after =
@@ -82,13 +84,9 @@ absl::Status GuessLimits::TakeLocked(const std::string& address, SteadyTime now)
                "too many credentials that are not known came from this address", std::move(extras));
 }
 
-void GuessLimits::Earn(Allowance* allowance, double guesses) const {
-  allowance->guesses = std::min(options_.burst, allowance->guesses + guesses);
-}
-
 void GuessLimits::EarnByTime(Allowance* allowance, SteadyTime now) const {
   const double seconds = std::chrono::duration<double>(now - allowance->earned).count();
-  Earn(allowance, seconds * options_.per_second);
+  allowance->guesses = std::min(options_.burst, allowance->guesses + seconds * options_.per_second);
   allowance->earned = now;
 }
 
@@ -96,7 +94,8 @@ void GuessLimits::MakeRoomLocked(SteadyTime now) {
   if (allowances_.size() < options_.max_addresses) return;
   for (auto entry = allowances_.begin(); entry != allowances_.end();) {
     EarnByTime(&entry->second, now);
-    entry = entry->second.guesses >= options_.burst ? allowances_.erase(entry) : std::next(entry);
+    const bool is_new = entry->second.guesses >= options_.burst && entry->second.under_way == 0;
+    entry = is_new ? allowances_.erase(entry) : std::next(entry);
   }
   if (allowances_.size() >= options_.max_addresses) {
     // Whoever guesses from so many places is not stopped by counting them.

@@ -16,15 +16,17 @@
 namespace modelref {
 
 // Makes guessing credentials slow, and above all questions to others about guesses: an address (of
-// IPv6 a /64) may send `burst` different credentials that are not known, and `per_second` more from
-// then on. A credential that is known to be good without asking is none of this class's business:
-// whoever shares the address goes on. Secrets are given as hashes with a seed of this process.
-// Thread-safe.
+// IPv6 a /64) may guess wrong `burst` times, and `per_second` more from then on. Questions that
+// wait for their answers are counted as if it were wrong, but from where nobody guessed wrong so
+// far `questions` of them may be under way: a fleet that comes at once has that many. A credential
+// that is known to be good without asking is none of this class's business: whoever shares the
+// address goes on. Secrets are given as hashes with a seed of this process. Thread-safe.
 class GuessLimits {
  public:
   struct Options {
     double burst = 20;
     double per_second = 1;
+    int questions = 64;
     size_t max_addresses = 10'000;
     size_t max_secrets = 50'000;
   };
@@ -32,11 +34,11 @@ class GuessLimits {
 
   explicit GuessLimits(const Options& options) : options_(options) {}
 
-  // Before somebody is asked about a credential: takes a guess, but none for a secret that was good
-  // the last time or is being asked about. `peer` in gRPC's notation.
+  // Before somebody is asked about a credential. One that was good the last time, or is being asked
+  // about, is always let. `peer` in gRPC's notation.
   //   RESOURCE_EXHAUSTED RATE_LIMIT  with the time after which another one may be tried.
   absl::Status Begin(absl::string_view peer, size_t secret, SteadyTime now);
-  // What the answer was, once for each Begin() that was OK. A good secret gives its guess back.
+  // What the answer was, once for each Begin() that was OK. A wrong one takes a guess.
   void End(size_t secret, Outcome outcome, SteadyTime now);
 
   // For a credential that is wrong, as is known without asking: takes a guess, but none for a
@@ -47,14 +49,14 @@ class GuessLimits {
 
  private:
   struct Allowance {
-    double guesses = 0;
+    double guesses = 0;  // Below zero when more questions than those had wrong answers.
     SteadyTime earned;
+    int under_way = 0;
   };
   // A secret that is being asked about.
   struct Asked {
     std::string address;
     int questions = 0;
-    bool owes_guess = true;
   };
   // The older half is forgotten when full.
   class Secrets {
@@ -70,16 +72,17 @@ class GuessLimits {
     std::unordered_set<size_t> older_;
   };
 
-  absl::Status TakeLocked(const std::string& address, SteadyTime now)
+  // As it is now.
+  Allowance& AllowanceLocked(const std::string& address, SteadyTime now)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Earn(Allowance* allowance, double guesses) const;
+  absl::Status Refuse(const Allowance& allowance);
   void EarnByTime(Allowance* allowance, SteadyTime now) const;
   void MakeRoomLocked(SteadyTime now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Options options_;
   std::atomic<uint64_t> refused_{0};
   Mutex mutex_;
-  // Of addresses with less than the burst left.
+  // Of addresses with less than the burst left, or with questions under way.
   std::unordered_map<std::string, Allowance> allowances_ ABSL_GUARDED_BY(mutex_);
   std::unordered_map<size_t, Asked> asked_ ABSL_GUARDED_BY(mutex_);  // By secret.
   Secrets good_ ABSL_GUARDED_BY(mutex_){options_.max_secrets};

@@ -36,7 +36,8 @@ class GuessLimitsTest : public ::testing::Test {
 
   size_t guessed_ = 1'000'000;
   SteadyTime now_ = SteadyTime() + std::chrono::hours(1);
-  GuessLimits limits_{{.burst = 3, .per_second = 0.5, .max_addresses = 4, .max_secrets = 1000}};
+  GuessLimits limits_{
+      {.burst = 3, .per_second = 0.5, .questions = 8, .max_addresses = 4, .max_secrets = 1000}};
 };
 
 TEST_F(GuessLimitsTest, AnAddressMayGuessSoOftenAndThenSlowly) {
@@ -56,30 +57,42 @@ TEST_F(GuessLimitsTest, AnAddressMayGuessSoOftenAndThenSlowly) {
   EXPECT_FALSE(Guess()) << "never more than the burst";
 }
 
-TEST_F(GuessLimitsTest, AGuessIsTakenWhenItIsBegunAndNotWhenItIsAnswered) {
-  for (size_t secret = 1; secret <= 3; ++secret) {
+TEST_F(GuessLimitsTest, AFleetThatNeverGuessedWrongAsksSoManyAtOnce) {
+  for (size_t secret = 1; secret <= 8; ++secret) {
     EXPECT_THAT(limits_.Begin(kPeer, secret, now_), IsOk());
   }
-  EXPECT_THAT(limits_.Begin(kPeer, 4, now_), HasReason("RATE_LIMIT"));
-  EXPECT_THAT(limits_.Begin(kPeer, 3, now_), IsOk()) << "it is being asked about already";
-  limits_.End(3, Outcome::kNoAnswer, now_);
-  limits_.End(3, Outcome::kNoAnswer, now_);
-  EXPECT_FALSE(Guess()) << "it was a question all the same";
+  EXPECT_THAT(limits_.Begin(kPeer, 9, now_), HasReason("RATE_LIMIT"));
+  EXPECT_THAT(limits_.Begin(kPeer, 8, now_), IsOk()) << "it is being asked about already";
+  limits_.End(8, Outcome::kGood, now_);
+  EXPECT_THAT(limits_.Begin(kPeer, 9, now_), HasReason("RATE_LIMIT"));
+  limits_.End(8, Outcome::kGood, now_);
+  EXPECT_THAT(limits_.Begin(kPeer, 9, now_), IsOk());
+  limits_.End(9, Outcome::kNoAnswer, now_);
+  EXPECT_THAT(limits_.Begin(kPeer, 10, now_), IsOk()) << "nothing was learned";
 }
 
-TEST_F(GuessLimitsTest, AGoodSecretGivesItsGuessBackOnceAndTakesNoneAgain) {
-  for (size_t secret = 1; secret <= 3; ++secret) {
+TEST_F(GuessLimitsTest, WhoGuessedWrongAsksNoMoreAtOnceThanGuessesAreLeft) {
+  EXPECT_TRUE(Guess());
+  EXPECT_THAT(limits_.Begin(kPeer, 1, now_), IsOk());
+  EXPECT_THAT(limits_.Begin(kPeer, 2, now_), IsOk());
+  EXPECT_THAT(limits_.Begin(kPeer, 3, now_), HasReason("RATE_LIMIT"));
+  limits_.End(1, Outcome::kGood, now_);
+  EXPECT_THAT(limits_.Begin(kPeer, 3, now_), IsOk());
+}
+
+TEST_F(GuessLimitsTest, WrongAnswersToAFirstCrowdOfQuestionsAreAllPaidFor) {
+  for (size_t secret = 1; secret <= 8; ++secret) {
     EXPECT_THAT(limits_.Begin(kPeer, secret, now_), IsOk());
   }
-  EXPECT_THAT(limits_.Begin(kPeer, 1, now_), IsOk());
+  for (size_t secret = 1; secret <= 8; ++secret) limits_.End(secret, Outcome::kWrong, now_);
+  const absl::Status refused = limits_.Begin(kPeer, 100, now_);
+  EXPECT_THAT(refused, HasReason("RATE_LIMIT"));
+  EXPECT_EQ(ExtrasOf(refused).retry_after, absl::Seconds(12)) << "three of eight were free";
+  now_ += std::chrono::seconds(11);
   EXPECT_FALSE(Guess());
-  limits_.End(1, Outcome::kGood, now_);
-  limits_.End(1, Outcome::kGood, now_);
+  now_ += std::chrono::seconds(1);
   EXPECT_TRUE(Guess());
   EXPECT_FALSE(Guess());
-  EXPECT_THAT(limits_.Begin(kPeer, 1, now_), IsOk());
-  limits_.End(1, Outcome::kGood, now_);
-  EXPECT_FALSE(Guess()) << "it had taken none";
 }
 
 TEST_F(GuessLimitsTest, ASecretThatIsGoodNoMoreIsAGuessAgain) {
