@@ -89,18 +89,19 @@ absl::Status Projector::Stop() {
 absl::Status Projector::SettleLast() {
   const absl::Time end = SteadyNow() + kLastSettling;
   std::optional<uint64_t> settled;
-  absl::Status first;
+  absl::Status failure;
   while (true) {
-    // Also reads what others committed.
-    first.Update(store_.Commit(kCaller, {}).status());
+    // Also reads what others committed. Without commits nothing can be written, and in the place of
+    // a store that was taken away the files may be another's by now.
+    RETURN_IF_ERROR(store_.Commit(kCaller, {}).status());
     const uint64_t head = store_.root()->revision;
-    if (settled == head || SteadyNow() >= end) return first;
+    if (settled == head || SteadyNow() >= end) return failure;
+    if (lock_.has_value() && !lock_->CheckInPlace().ok()) lock_.reset();
     if (!lock_.has_value()) {
-      const absl::StatusOr<bool> is_ours = TryLock();
-      first.Update(is_ours.status());
-      if (!is_ours.ok() || !*is_ours) return first;
+      ASSIGN_OR_RETURN(const bool is_ours, TryLock());
+      if (!is_ours) return failure;
     }
-    first.Update(SettleNow(SteadyNow()));
+    failure.Update(SettleNow(SteadyNow()));
     settled = head;
     is_holder_ = false;
     lock_.reset();

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "backends/base/clock.h"
@@ -182,21 +183,23 @@ TEST_F(ProjectorTest, WhoStopsBesideARunningHolderLeavesTheFilesToIt) {
 
 // --- A lock that is none any more ----------------------------------------------------------------
 
-TEST_F(ProjectorTest, AHolderWhoseLockFileWasReplacedGivesUp) {
-  const auto other_store = OpenAnother();
+TEST_F(ProjectorTest, AHolderWhoseLockFileWasReplacedGivesUpAndAsksAgain) {
   std::atomic<int> stopped = 0;
   Projector::Importer importer;
   importer.stop = [&stopped] { ++stopped; };
-  const auto first = Make(*store_, importer);
-  const auto second = Make(*other_store);
-  ASSERT_THAT(first->Start(), IsOk());
-  dir_.Remove(".modelref/projector.lock");
-  ASSERT_THAT(second->Start(), IsOk());
-  EXPECT_TRUE(second->is_holder());
+  const auto projector = Make(*store_, importer);
+  ASSERT_THAT(projector->Start(), IsOk());
+  ASSERT_TRUE(projector->is_holder());
+  // In one step, as somebody else's.
+  const std::string next = dir_.PathOf(".modelref/next.lock");
+  auto theirs = *FileLock::Try(next, FileLock::Mode::kExclusive);
+  ASSERT_TRUE(theirs.has_value());
+  std::filesystem::rename(next, dir_.PathOf(".modelref/projector.lock"));
   CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
-  EXPECT_TRUE(Soon([&] { return !first->is_holder(); }));
-  EXPECT_EQ(stopped, 1);
-  EXPECT_TRUE(second->is_holder());
+  EXPECT_TRUE(Soon([&] { return !projector->is_holder(); }));
+  EXPECT_TRUE(Soon([&] { return stopped == 1; }));
+  theirs.reset();
+  EXPECT_TRUE(Soon([&] { return projector->is_holder(); }));
   EXPECT_TRUE(Soon([&] { return dir_.Exists("clip.json"); }));
 }
 
@@ -209,6 +212,30 @@ TEST_F(ProjectorTest, AHolderThatCannotCommitGivesUpAndSaysWhy) {
   EXPECT_TRUE(Soon([&] { return !projector->status().election.ok(); }));
   EXPECT_THAT(projector->status().election, HasReason("STORE_FENCED"));
   EXPECT_THAT(projector->Stop(), HasReason("STORE_FENCED"));
+}
+
+// Another store may stand there by then, with a trail of its own.
+TEST_F(ProjectorTest, WhoCannotCommitTouchesNothingWhenItStops) {
+  takeover_interval_ = absl::Hours(1);
+  const auto other_store = OpenAnother();
+  const auto holder = Make(*other_store);
+  ASSERT_THAT(holder->Start(), IsOk());
+  int recovered = 0;
+  EventProjection::Parts parts;
+  parts.name = "counted";
+  parts.recover = [&](Database&, uint64_t) {
+    ++recovered;
+    return absl::OkStatus();
+  };
+  parts.advance = [](Database&, uint64_t position, size_t) { return position; };
+  Projector::Options options;
+  options.takeover_interval = takeover_interval_;
+  Projector projector(*store_, Projector::Paths{*this, nullptr}, {parts}, {}, options);
+  ASSERT_THAT(projector.Start(), IsOk());
+  ASSERT_THAT(holder->Stop(), IsOk());
+  dir_.Remove(".modelref/store.db");
+  EXPECT_THAT(projector.Stop(), HasReason("STORE_FENCED"));
+  EXPECT_EQ(recovered, 0);
 }
 
 }  // namespace
