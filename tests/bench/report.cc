@@ -61,6 +61,7 @@ std::optional<bool> IsMet(const Row& row) {
   const bool of_ratio = row.goal.kind == Goal::kRatioAtLeast || row.goal.kind == Goal::kRatioAtMost;
   const std::optional<double>& value = of_ratio ? row.ratio : row.ours;
   if (row.goal.kind == Goal::kNone || !value.has_value()) return std::nullopt;
+  if (row.goal.enough.has_value() && row.ours.value_or(0) >= *row.goal.enough) return true;
   const bool at_least = row.goal.kind == Goal::kRatioAtLeast || row.goal.kind == Goal::kAtLeast;
   return at_least ? *value >= row.goal.limit : *value <= row.goal.limit;
 }
@@ -68,7 +69,8 @@ std::optional<bool> IsMet(const Row& row) {
 std::string GoalText(const Row& row) {
   switch (row.goal.kind) {
     case Goal::kRatioAtLeast:
-      return absl::StrFormat("ratio >= %g", row.goal.limit);
+      return absl::StrFormat("ratio >= %g", row.goal.limit) +
+             (row.goal.enough ? absl::StrFormat(" or %g", *row.goal.enough) : "");
     case Goal::kRatioAtMost:
       return absl::StrFormat("ratio <= %g", row.goal.limit);
     case Goal::kAtLeast:

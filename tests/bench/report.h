@@ -13,6 +13,8 @@ struct Goal {
   enum Kind { kNone, kRatioAtLeast, kRatioAtMost, kAtLeast, kAtMost };
   Kind kind = kNone;
   double limit = 0;
+  // With kRatioAtLeast: so much of ours is enough, whatever the ratio.
+  std::optional<double> enough;
 };
 
 struct Row {
