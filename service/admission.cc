@@ -134,7 +134,9 @@ Admission MakeAdmission(const AdmissionParts& parts) {
 
 StreamReview MakeStreamReview(const AccessControl& access, bool tls) {
   const AdmissionQuestion ask = [&access, tls](const CallContext& context, AdmissionReply reply) {
-    const Credentials credentials = CredentialsOf(context, context.peer(), tls);
+    Credentials credentials = CredentialsOf(context, context.peer(), tls);
+    // Nothing is held up but the call itself, and an upload may be about to change something.
+    credentials.patient = true;
     const PeerKind peer = credentials.peer;
     access.Ask(credentials,
                [&access, peer, reply = std::move(reply)](const absl::StatusOr<Caller>& identified) {

@@ -81,7 +81,10 @@ absl::Status GuessLimits::Refuse(const Allowance& allowance) {
   extras.retry_after =
       std::max(absl::Seconds((1 - allowance.guesses) / options_.per_second), absl::Seconds(1));
   return Error(absl::StatusCode::kResourceExhausted, "RATE_LIMIT",
-               "too many credentials that are not known came from this address", std::move(extras));
+               allowance.guesses >= 1
+                   ? "too many credentials of this address are being asked about"
+                   : "too many credentials that are not known came from this address",
+               std::move(extras));
 }
 
 void GuessLimits::EarnByTime(Allowance* allowance, SteadyTime now) const {

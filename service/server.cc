@@ -31,6 +31,7 @@
 #include "service/runtime_status.h"
 #include "service/server_settings.h"
 #include "service/statistics_service.h"
+#include "service/store/file_writer.h"
 #include "service/systemd_notifier.h"
 #include "service/watch/wire.h"
 #include "service/watch_service.h"
@@ -54,6 +55,15 @@ FileWaiter::Failure FileFailures(DataDirectory& data) {
     const auto failure = failures.find(key);
     return failure == failures.end() ? absl::OkStatus() : failure->second;
   };
+}
+
+// A large file is written when it is due, and not before.
+absl::Duration FilePatience(const v1::ServerConfig& config) {
+  const v1::StoreConfig& store = config.store();
+  const absl::Duration delay = store.has_file_write_max_delay()
+                                   ? FromProto(store.file_write_max_delay())
+                                   : FileWriter::Options().max_delay;
+  return delay + FileWaiter::kPatience;
 }
 
 }  // namespace
@@ -114,7 +124,7 @@ class Server::Impl {
     writes_ = std::make_unique<WriteService>(
         *catalogue_, *access_, rpc_->executor(),
         WriteService::Options{MakeWriteLimits(config_), refusal, config_.limits().document_bytes(),
-                              FileFailures(*data_)});
+                              FileFailures(*data_), FilePatience(config_)});
     reference_->Register(&rpc_->methods());
     writes_->Register(&rpc_->methods());
     watch_->Register(&rpc_->methods());

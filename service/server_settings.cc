@@ -25,12 +25,20 @@ Acceptor::Options MakeAcceptorOptions(const v1::ServerConfig& config) {
   return options;
 }
 
-KeepaliveOptions MakeKeepaliveOptions(const v1::ConnectionConfig& config) {
+// A certificate is verified when its connection begins: clients with newer ones must get to use
+// them before the old one ends.
+constexpr absl::Duration kConnectionAgeOfCertificates = absl::Minutes(30);
+
+KeepaliveOptions MakeKeepaliveOptions(const v1::ServerConfig& server) {
+  const v1::ConnectionConfig& config = server.connection();
   KeepaliveOptions options;
   options.time = FromProto(config.keepalive_time());
   options.timeout = FromProto(config.keepalive_timeout());
   options.min_client_interval = FromProto(config.min_client_ping_interval());
   options.max_connection_age = FromProto(config.max_age());
+  if (options.max_connection_age == absl::ZeroDuration() && server.auth().client_certificates()) {
+    options.max_connection_age = kConnectionAgeOfCertificates;
+  }
   options.max_connection_age_grace = FromProto(config.max_age_grace());
   options.handshake_timeout = FromProto(config.handshake_timeout());
   return options;
@@ -65,7 +73,7 @@ RpcServerOptions MakeRpcOptions(const v1::ServerConfig& config, Admission admiss
   options.max_streams_per_connection = static_cast<int>(limits.streams_per_connection());
   options.max_streams = static_cast<int>(limits.streams());
   options.acceptor = MakeAcceptorOptions(config);
-  options.keepalive = MakeKeepaliveOptions(config.connection());
+  options.keepalive = MakeKeepaliveOptions(config);
   options.unix_socket_mode =
       static_cast<mode_t>(std::strtoul(config.connection().unix_socket_mode().c_str(), nullptr, 8));
   options.transport_memory_bytes = StreamMemory(config);

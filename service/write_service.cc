@@ -62,7 +62,7 @@ WriteService::WriteService(const Catalogue& catalogue, const AccessControl& acce
       executor_(executor),
       options_(std::move(options)),
       writer_(catalogue.store, catalogue.clock, options_.limits),
-      files_(catalogue.store, options_.file_failure),
+      files_(catalogue.store, options_.file_failure, options_.file_patience),
       staged_(std::make_shared<std::atomic<uint64_t>>(0)) {}
 
 void WriteService::Register(MethodTable* methods) {

@@ -24,6 +24,8 @@ class WriteService {
     uint64_t staged_bytes = uint64_t{512} << 20;
     // Why files cannot be written, for those who wait for one; may be empty.
     FileWaiter::Failure file_failure;
+    // How long somebody waits for a file without such a reason: longer than files are delayed.
+    absl::Duration file_patience = FileWaiter::kPatience;
   };
 
   // Everything in `catalogue`, `access` and `executor`, where large requests are read, must outlive

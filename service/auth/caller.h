@@ -50,6 +50,9 @@ struct Credentials {
   bool repeated = false;            // One of them came more than once.
   std::string certificate_subject;  // Verified when the connection began; empty without one.
   absl::string_view certificate_pem;
+  // Waits for the answer about an identity for as long as that may take. Otherwise who was known a
+  // short time ago does not wait long for a source that is slow.
+  bool patient = false;
 
   bool has_secret() const { return authorization.has_value() || apikey.has_value(); }
   bool empty() const { return !has_secret() && certificate_subject.empty(); }

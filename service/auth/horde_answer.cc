@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "backends/base/error.h"
 #include "backends/base/json.h"
@@ -30,9 +29,13 @@ bool IsNumber(absl::string_view text) {
                      [](unsigned char c) { return absl::ascii_isdigit(c); });
 }
 
-// HTML, of whatever kind.
-bool IsPage(absl::string_view body) {
-  return absl::StartsWith(absl::StripLeadingAsciiWhitespace(body), "<");
+// 401 and 404 are about the key. What stands before AI-Horde refuses calls with 400 and 403, and
+// with words for people.
+bool IsRefusal(const HttpResponse& response) {
+  if (response.status == 401 || response.status == 404) return true;
+  if (response.status != 400 && response.status != 403) return false;
+  const absl::string_view body = absl::StripLeadingAsciiWhitespace(response.body);
+  return body.empty() || body.front() == '{';
 }
 
 }  // namespace
@@ -40,9 +43,7 @@ bool IsPage(absl::string_view body) {
 HordeCache::Answer ReadHordeAnswer(const absl::StatusOr<HttpResponse>& response) {
   if (!response.ok()) return Unavailable(response.status().message(), absl::Seconds(1));
   const int status = response->status;
-  const bool may_refuse = status == 400 || status == 401 || status == 403 || status == 404;
-  // AI-Horde says why in JSON; what stands before it has pages for people.
-  if (may_refuse && !IsPage(response->body)) return UnknownCredential();
+  if (IsRefusal(*response)) return UnknownCredential();
   if (status != 200) {
     return Unavailable(absl::StrCat("it answered ", status),
                        response->retry_after.value_or(absl::Seconds(1)));

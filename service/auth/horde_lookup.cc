@@ -1,6 +1,7 @@
 #include "service/auth/horde_lookup.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -13,6 +14,8 @@ namespace {
 
 constexpr size_t kMaxAnswerBytes = 1 << 20;
 
+// As many as may be under way for an address of which nobody guessed wrong.
+constexpr long kConnections = 64;
 constexpr absl::Duration kLongestPause = absl::Minutes(1);
 
 HordeLookup::Answer Unavailable(absl::string_view why, absl::Duration retry_after) {
@@ -35,7 +38,8 @@ HordeLookup::HordeLookup(Options options, Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
       cache_(options_.cache),
-      http_(std::make_unique<HttpClient>(HttpClient::Options())),
+      http_(
+          std::make_unique<HttpClient>(HttpClient::Options{.connections_per_host = kConnections})),
       impatient_([this] { LosePatience(); }) {}
 
 HordeLookup::~HordeLookup() {
@@ -55,23 +59,23 @@ std::optional<HordeLookup::Answer> HordeLookup::Find(absl::string_view key) cons
   return cache_.Find(digest, now);
 }
 
-void HordeLookup::Ask(absl::string_view key, Callback done) {
+void HordeLookup::Ask(absl::string_view key, Callback done, bool patient) {
   const Sha256Digest digest = Sha256(key);
   bool send = false;
-  const std::optional<Answer> answer = Join(digest, &done, &send);
+  const std::optional<Answer> answer = Join(digest, patient, &done, &send);
   if (send) Send(digest, key);
   if (answer.has_value()) done(*answer);
 }
 
-std::optional<HordeLookup::Answer> HordeLookup::Join(const Sha256Digest& digest, Callback* done,
-                                                     bool* send) {
+std::optional<HordeLookup::Answer> HordeLookup::Join(const Sha256Digest& digest, bool patient,
+                                                     Callback* done, bool* send) {
   const absl::Time now = clock_.TimeNow();
   MutexLock lock(&mutex_);
   // Somebody else may have asked since Find().
   if (auto known = cache_.Find(digest, now); known.has_value()) return known;
   const HordeUser* const user = cache_.UserInGrace(digest, now);
   const auto asked = questions_.find(digest);
-  if (asked != questions_.end()) return JoinQuestionLocked(&asked->second, user, done);
+  if (asked != questions_.end()) return JoinQuestionLocked(&asked->second, user, patient, done);
   if (now < paused_until_) {
     if (user != nullptr) return *user;
     return Unavailable("AI-Horde wants to be asked later",
@@ -86,16 +90,16 @@ std::optional<HordeLookup::Answer> HordeLookup::Join(const Sha256Digest& digest,
     changed_.SignalAll();
     question.is_slow = cache_.HasFailed(digest, now);
   }
-  return JoinQuestionLocked(&question, user, done);
+  return JoinQuestionLocked(&question, user, patient, done);
 }
 
 std::optional<HordeLookup::Answer> HordeLookup::JoinQuestionLocked(Question* question,
                                                                    const HordeUser* user,
-                                                                   Callback* done) {
-  const bool is_full = question->waiting.size() >= options_.max_waiting;
-  if (user != nullptr && (question->is_slow || is_full)) return *user;
+                                                                   bool patient, Callback* done) {
+  const bool is_full = question->waiting.size() + question->patient.size() >= options_.max_waiting;
+  if (user != nullptr && (is_full || (question->is_slow && !patient))) return *user;
   if (is_full) return TooMany();
-  question->waiting.push_back(std::move(*done));
+  (patient ? question->patient : question->waiting).push_back(std::move(*done));
   return std::nullopt;
 }
 
@@ -157,12 +161,15 @@ void HordeLookup::Answered(const Sha256Digest& digest,
     const absl::Time now = clock_.TimeNow();
     MutexLock lock(&mutex_);
     answer = cache_.Keep(digest, std::move(answer), now);
-    if (response.ok() && response->status != 200 && response->retry_after.has_value()) {
+    const bool is_busy = response.ok() && (response->status == 429 || response->status == 503);
+    if (is_busy && response->retry_after.has_value()) {
       paused_until_ = now + std::min(*response->retry_after, kLongestPause);
     }
     const auto asked = questions_.find(digest);
     if (asked != questions_.end()) {
       waiting = std::move(asked->second.waiting);
+      std::move(asked->second.patient.begin(), asked->second.patient.end(),
+                std::back_inserter(waiting));
       questions_.erase(asked);
     }
   }

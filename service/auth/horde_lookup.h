@@ -27,8 +27,9 @@ namespace modelref {
 //
 // Who is in grace (HordeCache) does not wait long: when AI-Horde has not answered within
 // `patience`, failed to answer about this user a moment ago, or cannot be asked, the user is
-// served, and what AI-Horde says in the end counts from then on. An answer other than 200 with
-// Retry-After (429, 503) stops all questions for as long, a minute at most.
+// served, and what AI-Horde says in the end counts from then on. A 429 or 503 with
+// Retry-After stops all questions for as long, a minute at most. Who asks patiently waits for what
+// AI-Horde says, and is served in grace only when that is nothing.
 class HordeLookup {
  public:
   struct Options {
@@ -36,7 +37,7 @@ class HordeLookup {
     absl::Duration timeout = absl::Seconds(10);
     HordeCache::Options cache;
     size_t max_questions = 128;  // Under way at once; one more is IDENTITY_UNAVAILABLE.
-    size_t max_waiting = 32;     // For one question; one more is IDENTITY_UNAVAILABLE.
+    size_t max_waiting = 250;    // For one question; one more is IDENTITY_UNAVAILABLE.
     absl::Duration patience = absl::Seconds(1);  // Real time, of users in grace.
   };
   struct Stats {
@@ -56,7 +57,8 @@ class HordeLookup {
 
   // None: ask.
   std::optional<Answer> Find(absl::string_view key) const;
-  void Ask(absl::string_view key, Callback done);
+  // `patient`: waits for AI-Horde's answer as long as that takes, also in grace.
+  void Ask(absl::string_view key, Callback done, bool patient = false);
 
   Stats stats() const;
 
@@ -65,6 +67,7 @@ class HordeLookup {
     uint64_t number = 0;
     bool is_slow = false;  // Its time of patience is over.
     std::vector<Callback> waiting;
+    std::vector<Callback> patient;
   };
   struct Patience {
     Sha256Digest key;
@@ -79,8 +82,8 @@ class HordeLookup {
 
   // What is to be said at once; none: `done` waits for the answer. Sets `send` when AI-Horde has to
   // be asked now.
-  std::optional<Answer> Join(const Sha256Digest& digest, Callback* done, bool* send);
-  std::optional<Answer> JoinQuestionLocked(Question* question, const HordeUser* user,
+  std::optional<Answer> Join(const Sha256Digest& digest, bool patient, Callback* done, bool* send);
+  std::optional<Answer> JoinQuestionLocked(Question* question, const HordeUser* user, bool patient,
                                            Callback* done) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void LosePatience();
   // Waits for the next question whose time of patience is over. False: stop.
@@ -109,9 +112,10 @@ class HordeLookup {
 // What an answer of AI-Horde's find_user means:
 //   200 with "username": "Name#123"     the user
 //   200 with a name that has no number  CREDENTIAL_INVALID
-//   400, 401, 403, 404 with JSON        CREDENTIAL_INVALID
+//   401, 404                            CREDENTIAL_INVALID
+//   400, 403 with JSON or without body  CREDENTIAL_INVALID
 //   anything else                       IDENTITY_UNAVAILABLE: it says nothing about the key, such
-//                                       as a page of what stands before AI-Horde
+//                                       as what refuses calls before AI-Horde sees them
 HordeCache::Answer ReadHordeAnswer(const absl::StatusOr<HttpResponse>& response);
 
 }  // namespace modelref

@@ -44,9 +44,12 @@ void IdentitySources::Ask(const Credentials& credentials, IdentityCallback done)
   const absl::StatusOr<Secret> secret = SecretOf(credentials);
   if (!secret.ok()) return done(secret.status());
   if (!MayAskHorde(*secret)) return done(UnknownCredential());
-  sources_.horde->Ask(secret->text,
-                      [roles = sources_.roles, done = std::move(done)](
-                          const HordeLookup::Answer& user) { done(HordeCaller(user, *roles)); });
+  sources_.horde->Ask(
+      secret->text,
+      [roles = sources_.roles, done = std::move(done)](const HordeLookup::Answer& user) {
+        done(HordeCaller(user, *roles));
+      },
+      credentials.patient);
 }
 
 // A bearer token is nobody's business but ours, and so is a token that came as an API key.

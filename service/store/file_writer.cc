@@ -147,11 +147,11 @@ absl::Status FileWriter::Attempt(const DocumentKey& key, absl::Time now) {
     MutexLock lock(&mutex_);
     is_restore = std::erase(restores_, key) > 0;
   }
-  const auto start = steady_clock::now();
-  absl::Status status = Write(key);
+  absl::Status status = WriteTimed(key);
   // A file in place must never be older than what was read from it.
-  for (int i = 0; i < kAttemptsBesideEdits && absl::IsAborted(status); ++i) status = Write(key);
-  last_durations_[key] = absl::FromChrono(steady_clock::now() - start);
+  for (int i = 0; i < kAttemptsBesideEdits && absl::IsAborted(status); ++i) {
+    status = WriteTimed(key);
+  }
   MutexLock lock(&mutex_);
   if (status.ok()) {
     pending_.erase(key);
@@ -202,17 +202,30 @@ absl::StatusOr<FileVersion> FileWriter::Exchange(const DocumentKey& key, const s
   return exchange.version;
 }
 
+absl::Status FileWriter::WriteTimed(const DocumentKey& key) {
+  waited_ = absl::ZeroDuration();
+  const auto start = steady_clock::now();
+  const absl::Status status = Write(key);
+  last_durations_[key] = absl::FromChrono(steady_clock::now() - start) - waited_;
+  return status;
+}
+
 absl::StatusOr<FileVersion> FileWriter::ExchangeAlone(const DocumentKey& key,
                                                       const KnownFile& known,
                                                       const std::string& path,
                                                       const RenderedFile& file, uint64_t revision) {
   absl::StatusOr<FileVersion> exchanged;
+  const auto asked = steady_clock::now();
   const auto exchange = [&] {
+    waited_ = absl::FromChrono(steady_clock::now() - asked);
     exchanged = IsStill(known) ? Exchange(key, path, file, revision)
                                : absl::AbortedError("an edit was imported meanwhile");
   };
   if (alone_ != nullptr) {
-    RETURN_IF_ERROR(alone_(exchange));
+    if (absl::Status turn = alone_(exchange); !turn.ok()) {
+      waited_ = absl::FromChrono(steady_clock::now() - asked);
+      return turn;
+    }
   } else {
     exchange();
   }

@@ -90,7 +90,10 @@ class FileWriter {
   // Returns the version of the file.
   absl::StatusOr<FileVersion> Exchange(const DocumentKey& key, const std::string& path,
                                        const RenderedFile& file, uint64_t revision);
-  // The same while nobody imports. ABORTED when something was imported from the file since `known`.
+  // Write(), with a note of how long it took.
+  absl::Status WriteTimed(const DocumentKey& key);
+  // Exchange() while nobody imports. ABORTED when something was imported from the file since
+  // `known`.
   absl::StatusOr<FileVersion> ExchangeAlone(const DocumentKey& key, const KnownFile& known,
                                             const std::string& path, const RenderedFile& file,
                                             uint64_t revision);
@@ -106,6 +109,7 @@ class FileWriter {
   DisplacedFiles displaced_;
   std::map<DocumentKey, Pending> pending_;
   std::map<DocumentKey, absl::Duration> last_durations_;
+  absl::Duration waited_;  // Of the present write: for other processes, which paces nothing.
 
   mutable Mutex mutex_;
   std::vector<DocumentKey> restores_ ABSL_GUARDED_BY(mutex_);

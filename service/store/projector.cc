@@ -87,7 +87,7 @@ absl::Status Projector::Stop() {
 // Whoever finds the lock taken may leave: the process that has it looks, after it gave it back,
 // whether anything was committed since it began to write.
 absl::Status Projector::SettleLast() {
-  const absl::Time end = SteadyNow() + kLastSettling;
+  absl::Time end = absl::InfiniteFuture();
   std::optional<uint64_t> settled;
   absl::Status failure;
   while (true) {
@@ -95,13 +95,19 @@ absl::Status Projector::SettleLast() {
     // a store that was taken away the files may be another's by now.
     RETURN_IF_ERROR(store_.Commit(kCaller, {}).status());
     const uint64_t head = store_.root()->revision;
-    if (settled == head || SteadyNow() >= end) return failure;
+    if (settled == head) return failure;
+    if (SteadyNow() >= end) {
+      failure.Update(absl::UnavailableError("others commit faster than this process can write"));
+      return failure;
+    }
     if (lock_.has_value() && !lock_->CheckInPlace().ok()) lock_.reset();
     if (!lock_.has_value()) {
       ASSIGN_OR_RETURN(const bool is_ours, TryLock());
       if (!is_ours) return failure;
     }
     failure.Update(SettleNow(SteadyNow()));
+    // The first time may take longer than any bound, and who stopped meanwhile relies on another.
+    if (settled.has_value() && end == absl::InfiniteFuture()) end = SteadyNow() + kLastSettling;
     settled = head;
     is_holder_ = false;
     lock_.reset();

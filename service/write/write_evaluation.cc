@@ -36,7 +36,7 @@ class Evaluator {
   // False when the step may not meet what is stored.
   bool CheckPreconditions(const WriteStep& step, const Entry* entry);
   // Adds what is wrong with the record of a put that is not done, so that all is told at once.
-  void Judge(const WriteStep& step, const Entry* entry, bool is_aside);
+  void Judge(const WriteStep& step, const Entry* entry, const PreparedPut& prepared, bool is_aside);
   // `moves`: the model goes to the end, whatever its record.
   void Put(const WriteStep& step, const Entry* entry, const PreparedPut& prepared, bool moves);
   void Delete(const WriteStep& step, const Entry* entry);
@@ -161,10 +161,12 @@ void Evaluator::DeleteOthers() {
   }
 }
 
-void Evaluator::Judge(const WriteStep& step, const Entry* entry, bool is_aside) {
+void Evaluator::Judge(const WriteStep& step, const Entry* entry, const PreparedPut& prepared,
+                      bool is_aside) {
   // Fields alone say what is to change of a model.
   if (step.is_delete || plan_.skip_invalid || (step.model != nullptr && entry == nullptr)) return;
-  for (WriteViolation& violation : PreparePut(root_, plan_, step, limits_, now_).violations) {
+  // Also when something else is stored by now: it is not worth the time of all other writers.
+  for (WriteViolation violation : prepared.violations) {
     violation.is_aside = is_aside;
     result_.violations.push_back(std::move(violation));
   }
@@ -235,15 +237,17 @@ Evaluation Evaluator::Run(const std::vector<PreparedPut>& prepared) && {
     const WriteStep& step = plan_.steps[i];
     const Entry* entry = state_.document->Find(step.name);
     if (!CheckPreconditions(step, entry)) {
-      Judge(step, entry, /*is_aside=*/true);
+      Judge(step, entry, prepared[i], /*is_aside=*/true);
     } else if (step.is_delete) {
       Delete(step, entry);
     } else {
       Put(step, entry, prepared[i], entry != nullptr && !kept[i]);
     }
   }
-  for (const WriteStep& step : plan_.repeated) {
-    Judge(step, state_.document->Find(step.name), /*is_aside=*/false);
+  for (size_t i = 0; i < plan_.repeated.size(); ++i) {
+    const WriteStep& step = plan_.repeated[i];
+    Judge(step, state_.document->Find(step.name), prepared[plan_.steps.size() + i],
+          /*is_aside=*/false);
   }
   if (plan_.replaces) DeleteOthers();
   if (result_.violations.empty()) CheckSize();
@@ -260,10 +264,13 @@ Evaluation Evaluator::Run(const std::vector<PreparedPut>& prepared) && {
 
 std::vector<PreparedPut> PreparePuts(const Root& root, const WritePlan& plan,
                                      const WriteLimits& limits, absl::Time now) {
-  std::vector<PreparedPut> prepared(plan.steps.size());
-  for (size_t i = 0; i < plan.steps.size(); ++i) {
-    if (plan.steps[i].is_delete) continue;
-    prepared[i] = PreparePut(root, plan, plan.steps[i], limits, now);
+  std::vector<PreparedPut> prepared;
+  prepared.reserve(plan.steps.size() + plan.repeated.size());
+  for (const std::vector<WriteStep>* steps : {&plan.steps, &plan.repeated}) {
+    for (const WriteStep& step : *steps) {
+      prepared.push_back(step.is_delete ? PreparedPut()
+                                        : PreparePut(root, plan, step, limits, now));
+    }
   }
   return prepared;
 }

@@ -301,17 +301,22 @@ TEST(HordeAnswerTest, ANameWithoutANumberIsNobody) {
   }
 }
 
-TEST(HordeAnswerTest, APageForPeopleIsNoRefusalOfTheKey) {
+TEST(HordeAnswerTest, WordsForPeopleAreNoRefusalOfTheKeyWhereHordeDoesNotSpeak) {
+  constexpr const char* kForPeople[] = {"<html>Just a moment...</html>", "error code: 1010",
+                                        "\r\n <!DOCTYPE html>"};
   for (const int status : {400, 401, 403, 404}) {
     HttpResponse response;
     response.status = status;
-    for (const char* body : {R"({"message":"No user matching"})", "", "no such user"}) {
+    for (const char* body : {R"({"message":"No user matching"})", ""}) {
       response.body = body;
       EXPECT_THAT(ReadHordeAnswer(response), HasReason("CREDENTIAL_INVALID")) << status << body;
     }
-    for (const char* body : {"<html>Just a moment...</html>", "\r\n <!DOCTYPE html>"}) {
+    const bool is_about_the_key = status == 401 || status == 404;
+    for (const char* body : kForPeople) {
       response.body = body;
-      EXPECT_THAT(ReadHordeAnswer(response), HasReason("IDENTITY_UNAVAILABLE")) << status << body;
+      EXPECT_THAT(ReadHordeAnswer(response),
+                  HasReason(is_about_the_key ? "CREDENTIAL_INVALID" : "IDENTITY_UNAVAILABLE"))
+          << status << body;
     }
   }
 }
