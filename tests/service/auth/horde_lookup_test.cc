@@ -210,6 +210,19 @@ TEST_F(HangingHordeTest, WhoseLastQuestionFailedIsServedAtOnceAndAskedAboutAgain
   EXPECT_EQ(lookup_->stats().questions, asked + 1);
 }
 
+TEST_F(HangingHordeTest, WhoAsksPatientlyIsServedInGraceOnlyWhenThereIsNoAnswer) {
+  Know(1, {.timeout = absl::Milliseconds(400), .patience = absl::Milliseconds(20)});
+  hangs_ = true;
+  std::promise<Answer> patient;
+  lookup_->Ask(
+      "key0", [&](const Answer& answer) { patient.set_value(answer); }, true);
+  std::future<Answer> answered = patient.get_future();
+  EXPECT_THAT(AskForAll(1)[0].get(), IsOk()) << "others do not wait";
+  EXPECT_FALSE(IsReady(answered));
+  EXPECT_THAT(answered.get(), IsOk());
+  EXPECT_EQ(lookup_->stats().failures, 1u);
+}
+
 TEST_F(HordeLookupTest, TheAnswerBehindGraceCounts) {
   std::promise<void> open;
   const std::shared_future<void> opened = open.get_future().share();

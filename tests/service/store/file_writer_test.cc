@@ -362,5 +362,24 @@ TEST_F(FileWriterTest, ALongRewriteMakesTheNextOneWait) {
   EXPECT_LE(due, now_ + absl::Minutes(5));
 }
 
+TEST_F(FileWriterTest, WaitingForOtherProcessesDoesNotDelayTheNextRewrite) {
+  const absl::Duration wait = absl::Milliseconds(300);
+  FileWriter::Options options;
+  options.delay = kWriteDelay;
+  FileWriter writer(
+      *store_, *this, options,
+      [](const DocumentKey&, const std::string&) { return absl::OkStatus(); },
+      [&](const std::function<void()>& exchange) {
+        Pause(wait);
+        exchange();
+        return absl::OkStatus();
+      });
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  EXPECT_EQ(writer.Step(now_), now_ + kWriteDelay);
+  EXPECT_EQ(writer.Step(now_ + kWriteDelay), absl::InfiniteFuture());
+  CommitTo(*store_, Edit(kClip, {Put("a", "2")}));
+  EXPECT_LT(writer.Step(now_ + absl::Minutes(1)), now_ + absl::Minutes(1) + options.pace * wait);
+}
+
 }  // namespace
 }  // namespace modelref

@@ -169,6 +169,28 @@ TEST_F(ProjectorTest, WhatOthersCommitWhileTheHolderSettlesForTheLastTimeIsWritt
   EXPECT_EQ(dir_.Read("clip.json"), FileOf("a", "of 2"));
 }
 
+TEST_F(ProjectorTest, ALastSettlingThatTakesLongIsFollowedByAnother) {
+  takeover_interval_ = absl::Hours(1);
+  const auto other_store = OpenAnother();
+  const auto other = Make(*other_store);
+  bool is_first = true;
+  Projector::Importer importer;
+  importer.alone = [&](const std::function<void()>& exchange) {
+    exchange();
+    if (!std::exchange(is_first, false)) return absl::OkStatus();
+    CommitTo(*other_store, Edit(kClip, {Put("a", "2")}));
+    const absl::Status stopped = other->Stop();
+    Pause(absl::Milliseconds(2200));
+    return stopped;
+  };
+  const auto holder = Make(*store_, importer);
+  ASSERT_THAT(holder->Start(), IsOk());
+  ASSERT_THAT(other->Start(), IsOk());
+  CommitTo(*store_, Edit(kClip, {Put("a", "1")}));
+  ASSERT_THAT(holder->Stop(), IsOk());
+  EXPECT_EQ(dir_.Read("clip.json"), FileOf("a", "2"));
+}
+
 TEST_F(ProjectorTest, WhoStopsBesideARunningHolderLeavesTheFilesToIt) {
   const auto other_store = OpenAnother();
   const auto first = Make(*store_);
